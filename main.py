@@ -1,0 +1,207 @@
+"""Train a VAE on a folder of sprites.
+
+    python main.py --epoch 500
+
+Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in utils/engine.py.
+"""
+
+import argparse
+import time
+from functools import partial
+
+from utils.cli import Parser, integer, number, run
+
+MAX_SEED = 2**32 - 1
+TIMED_EPOCHS = 3  # by which the time of a run on a CPU is estimated
+ENOUGH_EPOCHS = 500  # for sharp reconstructions of some hundred sprites
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """Return the parser of the training arguments."""
+    parser = Parser("Train a VAE on a folder of sprites.")
+    group = parser.add_argument_group("sprites")
+    group.add_argument(
+        "--data_path",
+        default="figure",
+        help="folder or zip of PNGs; an empty figure/, or 'monsters', means the built-in sprites",
+    )
+    group.add_argument("--image_size", type=integer(1, 512), default=40, help="side in pixels")
+    group.add_argument(
+        "--val_ratio",
+        type=number(0, 0.99),
+        default=0.01,
+        help="share of the sprites that is held out; at least one is",
+    )
+
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--hidden_size", type=integer(1, 16384), default=1024, help="width of the hidden layers"
+    )
+    group.add_argument(
+        "--latent_size", type=integer(1, 4096), default=16, help="number of latent dimensions"
+    )
+    group.add_argument(
+        "--init",
+        choices=("data", "torch"),
+        default="data",
+        help="starting weights: scaled to the training sprites, or PyTorch's own (far slower)",
+    )
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="start from the weights of an earlier run instead",
+    )
+
+    group = parser.add_argument_group("training")
+    group.add_argument("--epoch", type=integer(1), default=10000, help="number of epochs")
+    group.add_argument("--batch_size", type=integer(1), default=256, help="sprites in a step")
+    group.add_argument("--lr", type=number(0, above=True), default=5e-4, help="highest rate")
+    group.add_argument("--min_lr", type=number(0), default=1e-7, help="rate at the end")
+    group.add_argument(
+        "--warmup_epochs",
+        type=integer(0),
+        help="epochs in which the rate rises to --lr; 20, or a tenth of a shorter run",
+    )
+    group.add_argument(
+        "--recon_weight", type=number(0), default=10.0, help="of the squared error of a sprite"
+    )
+    group.add_argument("--kl_weight", type=number(0), default=1.0, help="of the KL in nats")
+    group.add_argument(
+        "--seed", type=integer(0, MAX_SEED), default=41, help="of the split and all that is random"
+    )
+    group.add_argument(
+        "--device", help="cuda, cuda:1, mps, cpu, ...; the best one there is if left out"
+    )
+
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--output_dir", default="output_dir", help="start of the folder's name; the rest is added"
+    )
+    group.add_argument(
+        "--save_period", type=integer(1), default=200, help="epochs between two checkpoints"
+    )
+    group.add_argument(
+        "--save_epochs",
+        type=integer(0),
+        nargs="+",
+        default=[],
+        metavar="EPOCH",
+        help="more epochs to keep a checkpoint of, for instance 1 2 5 10 20 50 100",
+    )
+    group.add_argument(
+        "--overwrite", action="store_true", help="delete the run that the folder holds"
+    )
+    return parser
+
+
+def check_args(args: argparse.Namespace) -> None:
+    """Raise ValueError where arguments that are fine alone do not go together."""
+    if args.warmup_epochs is not None and args.warmup_epochs >= args.epoch:
+        raise ValueError(f"--warmup_epochs {args.warmup_epochs} must be below --epoch {args.epoch}")
+    if args.min_lr > args.lr:
+        raise ValueError(f"--min_lr {args.min_lr} must not be above --lr {args.lr}")
+    late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
+    if late:
+        raise ValueError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Train a VAE, and leave its weights, its history and pictures of it in the run's folder."""
+    check_args(args)
+
+    # Imported here so that --help and a wrong argument are answered without waiting for torch.
+    import torch
+
+    from model import VAE, initialize_from_data
+    from utils import run_folder
+    from utils.checkpoint import load_vae, save_weights
+    from utils.data_utils import load_sprites
+    from utils.device import choose_device
+    from utils.draws import prior_noise, split
+    from utils.engine import train
+    from utils.logger import DETAIL_PERIOD, Logger, duration
+    from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
+    from utils.snapshots import (
+        NUM_SAMPLES,
+        reconstruction_table,
+        save_snapshots,
+        tensorboard_pictures,
+    )
+
+    # Sprites: one uint8 tensor on the device.
+    device, device_line = choose_device(args.device)
+    sprites = load_sprites(args.data_path, args.image_size)
+    args.data_path = sprites.source
+    train_index, val_index = split(len(sprites.pixels), args.val_ratio, args.seed)
+    train_sprites = sprites.pixels[train_index].to(device)
+    val_sprites = sprites.pixels[val_index].to(device)
+    print(device_line, *sprites.notes, sep="\n")
+    print(f"Split: {len(train_sprites)} to train on, {len(val_sprites)} held out.")
+
+    # Model: random numbers are drawn on the CPU, so every device starts alike.
+    torch.manual_seed(args.seed)
+    sizes = (args.image_size, args.hidden_size, args.latent_size)
+    if args.weights:
+        model = load_vae(args.weights, sizes)
+    else:
+        model = VAE(*sizes)
+        if args.init == "data":
+            initialize_from_data(model, train_sprites)
+    model.to(device)
+    fused = device.type in ("cpu", "cuda")  # one kernel for all weights; not on every device
+    optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
+    if args.warmup_epochs is None:
+        args.warmup_epochs = default_warmup(args.epoch)
+        if args.warmup_epochs < FULL_WARMUP:
+            print(f"Warm-up: {args.warmup_epochs} epochs, a tenth of this short run.")
+    schedule = partial(
+        learning_rate,
+        lr=args.lr,
+        min_lr=args.min_lr,
+        warmup_epochs=args.warmup_epochs,
+        epochs=args.epoch,
+    )
+
+    # Output: nothing is written before this line.
+    folder = run_folder.folder_name(args)
+    run_folder.claim_folder(folder, args.overwrite)
+    run_folder.save_args(folder, args, device_used=str(device), torch_version=torch.__version__)
+    print(f"Output: {folder}", flush=True)
+
+    # Training: a report an epoch, pictures now and then, and the weights.
+    started = time.perf_counter()
+    last = args.epoch - 1
+    saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
+    z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(device)
+    with Logger(folder, args.epoch) as logger:
+        for report in train(
+            model,
+            optimizer,
+            train_sprites,
+            val_sprites,
+            epochs=args.epoch,
+            batch_size=args.batch_size,
+            schedule=schedule,
+            seed=args.seed,
+            recon_weight=args.recon_weight,
+            kl_weight=args.kl_weight,
+        ):
+            epoch = report.epoch
+            logger.log(report)
+            if epoch + 1 == TIMED_EPOCHS and device.type == "cpu":
+                logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
+            if epoch % DETAIL_PERIOD == 0 or epoch == last:
+                logger.pictures(epoch, tensorboard_pictures(model, train_sprites, z))
+            if epoch in saved:
+                logger.read()  # a loss that is not finite ends the run before it reaches a file
+                save_weights(run_folder.checkpoint_path(folder, epoch), model)
+                save_snapshots(folder, model, train_sprites, val_sprites, z)
+
+    print(f"Trained {args.epoch} epochs in {duration(time.perf_counter() - started)}.")
+    print(reconstruction_table(model, train_sprites, val_sprites))
+    print(f"See reconstructions.png and samples.png in {folder}, and the curves with")
+    print(f"  tensorboard --logdir {folder}")
+
+
+if __name__ == "__main__":
+    run(main, get_args_parser())

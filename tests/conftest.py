@@ -1,0 +1,57 @@
+"""Fixtures that several tests share."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils.cli import run
+
+REAL_SPRITES = Path(__file__).parents[2] / "shared" / "figure"
+
+
+@pytest.fixture
+def real_sprites() -> Path:
+    """The folder of 792 real sprites, which is not part of the repository."""
+    if not REAL_SPRITES.is_dir():
+        pytest.skip(f"the real sprites are not at {REAL_SPRITES}")
+    return REAL_SPRITES
+
+
+@pytest.fixture
+def sprite_folder(tmp_path) -> Path:
+    """A folder of 12 small RGBA sprites, each a block of one colour."""
+    folder = tmp_path / "sprites"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(12):
+        rgba = np.zeros((40, 40, 4), np.uint8)
+        left, top = rng.integers(2, 16, 2)
+        rgba[top : top + 20, left : left + 20] = [*rng.integers(0, 256, 3), 255]
+        Image.fromarray(rgba).save(folder / f"{index:03d}.png")
+    return folder
+
+
+@pytest.fixture
+def run_script(tmp_path, monkeypatch, capsys):
+    """Run a script in a folder of its own, as its command line would.
+
+    The fixture is a function (script module, *arguments) -> (exit code, stdout, stderr).
+    """
+    workplace = tmp_path / "work"
+    workplace.mkdir()
+    monkeypatch.chdir(workplace)
+
+    def call(script, *arguments):
+        monkeypatch.setattr("sys.argv", [os.path.basename(script.__file__), *map(str, arguments)])
+        code = 0
+        try:
+            run(script.main, script.get_args_parser())
+        except SystemExit as stop:
+            code = stop.code or 0
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -1,0 +1,153 @@
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from utils import data_utils
+from utils.data_utils import load_sprite, load_sprites
+
+
+def zip_folder(folder, path):
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*"):
+            archive.write(file, file.relative_to(folder).as_posix())
+    return path
+
+
+def test_sprites_come_in_sorted_order_on_white(sprite_folder):
+    sprites = load_sprites(sprite_folder)
+    assert sprites.pixels.shape == (12, 3, 40, 40) and sprites.pixels.dtype == torch.uint8
+    assert sprites.names == [f"{index:03d}.png" for index in range(12)]
+    assert sprites.pixels.is_contiguous()
+    for name, pixels in zip(sprites.names, sprites.pixels, strict=True):
+        rgba = np.asarray(Image.open(sprite_folder / name))
+        expected = np.where(rgba[..., 3:] == 255, rgba[..., :3], 255)
+        assert np.array_equal(pixels.permute(1, 2, 0).numpy(), expected)
+        assert torch.equal(load_sprite(sprite_folder / name), pixels)
+
+
+def test_subfolders_count_and_other_files_are_counted(sprite_folder):
+    (sprite_folder / "shiny" / "old").mkdir(parents=True)
+    (sprite_folder / "000.png").rename(sprite_folder / "shiny" / "old" / "000.PNG")
+    (sprite_folder / ".gitkeep").touch()
+    for name in (".hidden.png", "notes.txt", "shiny/photo.jpg"):
+        (sprite_folder / name).write_text("x")
+    sprites = load_sprites(sprite_folder)
+    assert sprites.names[-1] == "shiny/old/000.PNG" and len(sprites.names) == 12
+    assert "Left out: 3 " in sprites.notes[1]
+
+
+def test_links_that_run_in_circles_end(sprite_folder):
+    try:
+        (sprite_folder / "again").symlink_to(sprite_folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("no right to make links here")
+    assert len(load_sprites(sprite_folder).names) == 12
+
+
+def test_a_zip_holds_the_same_sprites(sprite_folder, tmp_path):
+    (sprite_folder / "b").mkdir()
+    (sprite_folder / "003.png").rename(sprite_folder / "b" / "003.png")
+    (sprite_folder / ".hidden").mkdir()
+    (sprite_folder / ".hidden" / "x.png").write_text("x")
+    folder = load_sprites(sprite_folder)
+    archive = load_sprites(zip_folder(sprite_folder, tmp_path / "a.zip"))
+    assert torch.equal(folder.pixels, archive.pixels) and folder.names == archive.names
+
+
+def test_a_zip_beside_an_empty_folder_is_taken(sprite_folder, tmp_path):
+    (tmp_path / "figure").mkdir()
+    zip_folder(sprite_folder, tmp_path / "figure.zip")
+    assert load_sprites(tmp_path / "figure").source == str(tmp_path / "figure.zip")
+
+
+def test_an_empty_figure_gives_way_to_the_monsters(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "figure").mkdir()
+    (tmp_path / "figure" / ".gitkeep").touch()
+    sprites = load_sprites("figure")
+    assert sprites.source == "monsters" and sprites.pixels.shape == (792, 3, 40, 40)
+    assert "--data_path" in sprites.notes[0]
+    assert torch.equal(load_sprites("monsters").pixels, sprites.pixels)
+
+
+def test_monsters_fit_any_square():
+    assert load_sprites("monsters", 64).pixels.shape == (792, 3, 64, 64)
+
+
+def test_notes_say_what_was_done(sprite_folder):
+    Image.new("RGB", (30, 40)).save(sprite_folder / "wide.png")
+    assert "12 as they are, 1 padded" in load_sprites(sprite_folder).notes[0]
+
+
+def test_real_sprites(real_sprites):
+    sprites = load_sprites(real_sprites)
+    assert sprites.pixels.shape == (792, 3, 40, 40)
+    assert "792 as they are" in sprites.notes[0]
+
+
+# ---- bad input
+
+
+def bomb(width, height):
+    """A PNG of a few bytes that claims to be large."""
+
+    def chunk(kind, data):
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+def test_all_broken_files_are_named_in_one_line(sprite_folder):
+    whole = (sprite_folder / "000.png").read_bytes()
+    (sprite_folder / "empty.png").write_bytes(b"")
+    (sprite_folder / "short.png").write_bytes(whole[: len(whole) // 2])
+    (sprite_folder / "text.png").write_text("not a picture")
+    Image.new("RGB", (40, 40)).save(sprite_folder / "jpeg.png", format="JPEG")
+    (sprite_folder / "bomb.png").write_bytes(bomb(12000, 12000))
+    (sprite_folder / "large.png").write_bytes(bomb(6000, 6000))
+    with pytest.raises(ValueError) as error:
+        load_sprites(sprite_folder)
+    text = str(error.value)
+    assert "6 of 18" in text and "\n" not in text
+    for name in ("empty", "short", "text", "jpeg", "bomb", "large"):
+        assert f"{name}.png (" in text
+
+
+def test_missing_folder(tmp_path):
+    with pytest.raises(ValueError, match="there is no folder or zip"):
+        load_sprites(tmp_path / "nowhere")
+
+
+def test_folder_without_pngs_other_than_figure(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ValueError, match="no PNG in"):
+        load_sprites(tmp_path)
+
+
+def test_a_file_that_is_no_zip(tmp_path):
+    (tmp_path / "a.zip").write_text("x")
+    with pytest.raises(ValueError, match="neither a folder nor a readable zip"):
+        load_sprites(tmp_path / "a.zip")
+
+
+def test_a_zip_that_unpacks_to_something_monstrous(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(3000))
+    monkeypatch.setattr(data_utils, "MAX_FILE_BYTES", 2000)
+    with pytest.raises(ValueError, match="unpacks to"):
+        load_sprites(tmp_path / "a.zip")
+
+
+def test_one_bad_sprite(tmp_path):
+    (tmp_path / "a.png").write_text("x")
+    for path in (tmp_path / "a.png", tmp_path / "none.png"):
+        with pytest.raises(ValueError, match="cannot be read as a PNG"):
+            load_sprite(path)

@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from utils.draws import epoch_draws, held_out_noise, prior_noise, split
+
+SIZES = {"num_sprites": 1000, "batch_size": 256, "latent_size": 16}
+
+
+def test_an_epoch_visits_each_sprite_at_most_once_in_full_batches():
+    order, eps = epoch_draws(41, 7, **SIZES)
+    assert order.shape == (3, 256) and eps.shape == (3, 256, 16)
+    assert len(order.unique()) == 768 and 0 <= order.min() and order.max() < 1000
+
+
+def test_a_small_set_is_one_batch_of_its_own_size():
+    order, eps = epoch_draws(41, 0, num_sprites=5, batch_size=256, latent_size=2)
+    assert sorted(order[0].tolist()) == [0, 1, 2, 3, 4]
+    assert eps.shape == (1, 5, 2)
+
+
+def test_draws_depend_on_seed_and_epoch_alone():
+    first = epoch_draws(41, 7, **SIZES)
+    torch.manual_seed(0)
+    again = epoch_draws(41, 7, **SIZES)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    for seed, epoch in ((41, 8), (42, 7)):
+        other = epoch_draws(seed, epoch, **SIZES)
+        assert not any(torch.equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+def test_noise_is_standard_normal_and_each_use_has_its_own():
+    _, eps = epoch_draws(41, 0, **SIZES)
+    assert abs(eps.mean()) < 0.05 and abs(eps.std() - 1) < 0.05
+    first = [eps[0, :100], held_out_noise(41, 100, 16), prior_noise(41, 100, 16)]
+    assert not any(torch.equal(first[i], first[j]) for i in range(3) for j in range(i))
+
+
+@pytest.mark.parametrize(
+    ("num_sprites", "ratio", "held_out"),
+    [(792, 0.01, 8), (792, 0.1, 79), (10, 0.01, 1), (2, 0.9, 1), (50, 0, 1)],
+)
+def test_split_sizes(num_sprites, ratio, held_out):
+    train, val = split(num_sprites, ratio, 41)
+    assert len(val) == held_out
+    assert sorted([*train.tolist(), *val.tolist()]) == list(range(num_sprites))
+
+
+def test_split_depends_on_the_seed_alone():
+    assert torch.equal(split(792, 0.01, 1)[1], split(792, 0.01, 1)[1])
+    assert not torch.equal(split(792, 0.01, 1)[1], split(792, 0.01, 2)[1])
+
+
+def test_one_sprite_cannot_be_split():
+    with pytest.raises(ValueError, match="at least 2"):
+        split(1, 0.01, 41)

@@ -1,0 +1,103 @@
+import math
+
+import pytest
+import torch
+
+from model import VAE, initialize_from_data, vae_loss
+from utils.draws import epoch_draws, held_out_noise
+from utils.engine import evaluate, loss_vector, psnr, reconstruct, to_float, train
+
+SETTINGS = {
+    "epochs": 3,
+    "batch_size": 4,
+    "schedule": lambda epoch: 1e-3 / (epoch + 1),
+    "seed": 41,
+    "recon_weight": 10.0,
+    "kl_weight": 1.0,
+}
+
+
+@pytest.fixture
+def sprites():
+    return torch.randint(0, 256, (14, 3, 8, 8), dtype=torch.uint8, generator=torch.manual_seed(0))
+
+
+def start(sprites):
+    torch.manual_seed(1)
+    model = VAE(8, 32, 3)
+    initialize_from_data(model, sprites)
+    return model, torch.optim.Adam(model.parameters(), fused=True)
+
+
+def weights(model):
+    return torch.cat([value.flatten() for value in model.state_dict().values()])
+
+
+def test_a_run_is_the_steps_that_its_draws_name(sprites):
+    model, optimizer = start(sprites)
+    reports = list(train(model, optimizer, sprites[:12], sprites[12:], **SETTINGS))
+
+    twin, adam = start(sprites)
+    for epoch in range(3):
+        adam.param_groups[0]["lr"] = 1e-3 / (epoch + 1)
+        order, eps = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
+        losses = []
+        for indices, noise in zip(order, eps, strict=True):
+            x = to_float(sprites[indices])
+            recon, mu, logvar = twin(x, noise)
+            loss, *_ = vae_loss(recon, x, mu, logvar)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+            losses.append(loss.item())
+        assert reports[epoch].train[0].item() == pytest.approx(sum(losses) / 3, rel=1e-5)
+        assert reports[epoch].lr == 1e-3 / (epoch + 1)
+    assert torch.equal(weights(model), weights(twin))
+    expected = evaluate(twin, sprites[12:], held_out_noise(41, 2, 3))
+    assert torch.equal(reports[-1].val, expected)
+    assert [report.num_sprites for report in reports] == [12, 12, 12]
+
+
+def test_same_seed_same_weights_bit_for_bit(sprites):
+    ends = []
+    for seed in (41, 41, 42):
+        model, optimizer = start(sprites)
+        list(train(model, optimizer, sprites[:12], sprites[12:], **SETTINGS | {"seed": seed}))
+        ends.append(weights(model))
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+def test_it_stops_before_the_step_when_asked(sprites):
+    model, optimizer = start(sprites)
+    answers = iter([False] * 4 + [True])
+    reports = train(
+        model, optimizer, sprites[:12], sprites[12:], should_stop=lambda: next(answers), **SETTINGS
+    )
+    assert [report.epoch for report in reports] == [0]  # three steps; the fourth is of epoch 1
+    assert optimizer.state[model.decoder[0].weight]["step"] == 4
+
+
+def test_training_learns(sprites):
+    model, optimizer = start(sprites)
+    before = evaluate(model, sprites)[1]
+    settings = SETTINGS | {"epochs": 150, "schedule": lambda _: 1e-3}
+    list(train(model, optimizer, sprites, sprites[:2], **settings))
+    assert evaluate(model, sprites)[1] < 0.25 * before
+
+
+def test_evaluate_is_the_loss_of_all_sprites_at_once(sprites, monkeypatch):
+    model, _ = start(sprites)
+    x, eps = to_float(sprites), torch.randn(14, 3)
+    recon, mu, logvar = model(x, eps)
+    expected = loss_vector(*vae_loss(recon, x, mu, logvar, 3, 2))
+    monkeypatch.setattr("utils.engine.EVAL_BATCH", 4)
+    assert torch.allclose(evaluate(model, sprites, eps, recon_weight=3, kl_weight=2), expected)
+    at_mean = evaluate(model, sprites)[1]
+    error = (reconstruct(model, sprites) - x).square().sum() / 14
+    assert at_mean.item() == pytest.approx(error.item(), rel=1e-5)
+
+
+def test_psnr_by_hand():
+    assert psnr(0.01) == pytest.approx(20)
+    assert math.isfinite(psnr(0))

@@ -1,0 +1,255 @@
+"""``python main.py`` as a user runs it, on a small model."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import main
+from utils.checkpoint import load_vae
+
+SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
+FOLDER = "output_dir_lr0.0005_epoch{}_latent16_hidden32"
+
+
+@pytest.fixture
+def train(run_script, sprite_folder):
+    """The function (*arguments) -> (exit code, stdout, stderr) of a small run."""
+    return lambda *arguments: run_script(main, "--data_path", sprite_folder, *SMALL, *arguments)
+
+
+def states(folder):
+    return {path.name: load_vae(path).state_dict() for path in Path(folder).glob("*.pt")}
+
+
+def test_the_defaults_are_the_documented_ones():
+    args = vars(main.get_args_parser().parse_args([]))
+    documented = {
+        "image_size": 40,
+        "hidden_size": 1024,
+        "latent_size": 16,
+        "batch_size": 256,
+        "epoch": 10000,
+        "lr": 5e-4,
+        "min_lr": 1e-7,
+        "warmup_epochs": None,
+        "save_period": 200,
+        "seed": 41,
+        "output_dir": "output_dir",
+        "data_path": "figure",
+        "recon_weight": 10.0,
+        "kl_weight": 1.0,
+        "init": "data",
+        "val_ratio": 0.01,
+    }
+    assert documented.items() <= args.items()
+    from utils.run_folder import folder_name
+
+    name = folder_name(main.get_args_parser().parse_args([]))
+    assert str(name) == "output_dir_lr0.0005_epoch10000_latent16_hidden1024"
+
+
+def test_two_epochs_leave_everything_where_it_belongs(train):
+    code, out, err = train("--epoch", 2)
+    assert code == 0, err
+    folder = Path(FOLDER.format(2))
+    files = {path.name.split(".out.")[0] for path in folder.iterdir()}
+    assert files == {
+        "args.json",
+        "checkpoint_0.pt",
+        "checkpoint_1.pt",
+        "history.csv",
+        "reconstructions.png",
+        "samples.png",
+        "events",
+    }
+    args = json.loads((folder / "args.json").read_text())
+    assert args["hidden_size"] == 32 and args["warmup_epochs"] == 0
+    rows = list(csv.DictReader((folder / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    for row in rows:
+        recon, kl = float(row["recon"]), float(row["kl"])
+        assert float(row["loss"]) == pytest.approx(10 * recon + kl, rel=1e-5)
+    # 10 x 10 samples of 40 + 2 pixels, enlarged three times.
+    assert Image.open(folder / "samples.png").size == (3 * (10 * 42 + 2),) * 2
+    assert "held out" in out and "training" in out and "tensorboard --logdir" in out
+    assert "Warm-up: 0 epochs" in out
+
+
+def test_tensorboard_has_the_names_that_dashboards_know(train):
+    train("--epoch", 52)
+    events = EventAccumulator(FOLDER.format(52), size_guidance={"scalars": 0, "images": 0}).Reload()
+    rows = list(csv.DictReader(open(f"{FOLDER.format(52)}/history.csv")))
+    curves = {
+        "train/lr": "lr",
+        "train/epoch_loss": "loss",
+        "train/epoch_reconstruct_loss": "recon",
+        "train/epoch_kl_divergence": "kl",
+        "val/epoch_loss": "val_loss",
+        "val/epoch_reconstruct_loss": "val_recon",
+        "val/epoch_kl_divergence": "val_kl",
+    }
+    for name, column in curves.items():
+        points = events.Scalars(name)
+        assert [point.step for point in points] == list(range(52))
+        expected = [float(row[column]) for row in rows]
+        assert [point.value for point in points] == pytest.approx(expected, rel=1e-5)
+    assert "train/sprites_per_second" in events.Tags()["scalars"]
+    kl = sum(events.Scalars(f"kl_of_dimension/{i:02d}")[1].value for i in range(16))
+    assert kl == pytest.approx(float(rows[50]["kl"]), rel=1e-4)
+    for name in ("train/x", "train/reconstruct_img", "samples/prior"):
+        assert [picture.step for picture in events.Images(name)] == [0, 50, 51]
+
+
+def test_same_seed_same_weights_bit_for_bit(train):
+    for output, seed in (("a", 41), ("b", 41), ("c", 42)):
+        assert train("--epoch", 3, "--output_dir", output, "--seed", seed)[0] == 0
+    name = FOLDER.format(3).removeprefix("output_dir")
+    a, b, c = (states(letter + name)["checkpoint_2.pt"] for letter in "abc")
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    assert not any(torch.equal(a[key], c[key]) for key in a)
+    read = [Path(letter + name, "history.csv").read_bytes() for letter in "ab"]
+    assert read[0] == read[1]
+
+
+def test_which_epochs_are_saved(train):
+    train("--epoch", 8, "--save_period", 3, "--save_epochs", 1, 2)
+    saved = {f"checkpoint_{epoch}.pt" for epoch in (0, 1, 2, 3, 6, 7)}
+    assert set(states(FOLDER.format(8))) == saved
+
+
+def test_weights_of_an_earlier_run_are_a_start(train):
+    train("--epoch", 2)
+    weights = f"{FOLDER.format(2)}/checkpoint_1.pt"
+    # A rate next to nothing: the run ends where it began.
+    tiny = ("--lr", 1e-30, "--min_lr", 0, "--output_dir", "more")
+    assert train("--epoch", 1, "--weights", weights, *tiny)[0] == 0
+    start = states(FOLDER.format(2))["checkpoint_1.pt"]
+    end = states(FOLDER.format(1).replace("output_dir_lr0.0005", "more_lr1e-30"))["checkpoint_0.pt"]
+    assert all(torch.allclose(start[key], end[key]) for key in start)
+    code, _, err = train("--epoch", 1, "--weights", weights, "--latent_size", 8)
+    assert code == 2 and "--latent_size 16" in err
+
+
+def test_a_run_starts_as_init_says(train):
+    train("--epoch", 1, "--output_dir", "data")
+    train("--epoch", 1, "--output_dir", "torch", "--init", "torch")
+    name = FOLDER.format(1).removeprefix("output_dir")
+    data, plain = (states(start + name)["checkpoint_0.pt"] for start in ("data", "torch"))
+    # PyTorch's own weights of decoder.0 stay within 1 / sqrt(16) = 0.25, He's have sigma 0.35.
+    assert data["decoder.0.weight"].std() > 0.25 > plain["decoder.0.weight"].std()
+
+
+# ---- bad input: one line on stderr, exit code 2, nothing written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--data_path", "nowhere"), "there is no folder or zip nowhere"),
+        (("--epoch", 0), "--epoch: 0 is not a whole number from 1"),
+        (("--hidden_size", -3), "--hidden_size: -3 is not"),
+        (("--latent_size", "x"), "--latent_size: x is not a whole number"),
+        (("--image_size", 0), "--image_size: 0"),
+        (("--batch_size", 1.5), "--batch_size: 1.5"),
+        (("--lr", 0), "--lr: 0 is not a number above 0"),
+        (("--lr", "nan"), "--lr: nan"),
+        (("--kl_weight", "inf"), "--kl_weight: inf"),
+        (("--val_ratio", 1), "--val_ratio: 1 is not a number from 0 to 0.99"),
+        (("--seed", -1), "--seed: -1"),
+        (("--min_lr", 1), "--min_lr 1.0 must not be above --lr 0.0005"),
+        (("--epoch", 5, "--warmup_epochs", 5), "--warmup_epochs 5 must be below --epoch 5"),
+        (("--epoch", 5, "--save_epochs", 2, 5), "--save_epochs 5: the last epoch is 4"),
+        (("--device", "toaster"), "--device toaster"),
+        (("--weights", "none.pt"), "there is no file none.pt"),
+        (("--epochs", 3), "unrecognized arguments: --epochs"),
+        (("--init", "zero"), "--init: invalid choice"),
+    ],
+)
+def test_bad_arguments(train, arguments, words):
+    code, _, err = train(*arguments)
+    assert code == 2
+    assert words in err and err.count("\n") == 1
+    assert os.listdir() == []
+
+
+def test_broken_sprites_are_named(train, sprite_folder):
+    for name in ("000.png", "005.png"):
+        (sprite_folder / name).write_bytes(b"broken")
+    code, _, err = train("--epoch", 1)
+    assert code == 2 and err.count("\n") == 1
+    assert "000.png" in err and "005.png" in err
+    assert os.listdir() == []
+
+
+def test_a_folder_that_cannot_be_written(train):
+    Path("file").write_text("in the way")
+    code, _, err = train("--epoch", 1, "--output_dir", "file/run")
+    assert code == 2 and "cannot write to the output folder" in err and err.count("\n") == 1
+    assert os.listdir() == ["file"]
+
+
+def test_two_runs_do_not_mix(train):
+    train("--epoch", 2, "--save_epochs", 0)
+    folder = Path(FOLDER.format(2))
+    (folder / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    code, _, err = train("--epoch", 2)
+    assert code == 2 and "--overwrite" in err
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    code, _, _ = train("--epoch", 2, "--overwrite", "--seed", 42)
+    assert code == 0
+    assert (folder / "notes.txt").read_text() == "mine"
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(after) == len(before)  # one events file, not two
+    assert after["checkpoint_1.pt"] != before["checkpoint_1.pt"]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_saved(train):
+    code, _, err = train("--epoch", 20, "--lr", 1e30, "--warmup_epochs", 0, "--save_period", 1)
+    assert code == 1 and "the loss of epoch" in err and "--lr" in err
+    (folder,) = Path().glob("output_dir_*")
+    saved = states(folder)  # load_vae refuses weights that are not finite
+    assert len(saved) < 20
+
+
+# ---- a process of its own
+
+
+def script(*arguments, cwd):
+    command = [sys.executable, Path(main.__file__).resolve(), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+
+
+def test_an_empty_figure_trains_on_the_monsters(tmp_path):
+    (tmp_path / "figure").mkdir()
+    done = script("--epoch", 1, "--hidden_size", 16, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "792 built-in monsters" in done.stdout
+    assert "epoch 0: loss" in done.stdout  # a line instead of a bar, for this is a pipe
+    folder = tmp_path / "output_dir_lr0.0005_epoch1_latent16_hidden16"
+    assert json.loads((folder / "args.json").read_text())["data_path"] == "monsters"
+
+
+def test_help_and_errors_of_the_parser_do_not_import_torch(tmp_path):
+    code = (
+        "import sys, main\n"
+        "try: main.get_args_parser().parse_args(sys.argv[1:])\n"
+        "except SystemExit as stop: print(stop.code, 'torch' in sys.modules)\n"
+    )
+    for arguments, expected in ((["--help"], "0 False"), (["--epoch", "x"], "2 False")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=Path(main.__file__).parent,
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.endswith(f"{expected}\n")

@@ -1,0 +1,96 @@
+"""Weights on disk: whole or not at all, and read without running what is in the file.
+
+save_weights(folder / "checkpoint_200.pt", model)
+model = load_vae("output_dir_.../checkpoint_200.pt")
+"""
+
+import os
+import pickle
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model import VAE
+
+
+def save_weights(path: Path, model: VAE) -> None:
+    """Write the raw state dict, on the CPU, under a name that appears only when it is whole."""
+    state = OrderedDict((key, value.detach().cpu()) for key, value in model.state_dict().items())
+    temporary = path.with_name(path.name + ".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = None) -> VAE:
+    """Return the VAE that a file of weights holds, on the CPU.
+
+    Parameters
+    ----------
+    path : str or Path
+        A raw state dict with the keys of `VAE`, saved here or by other code. Sizes are read from
+        the shapes of the weights.
+    expected_sizes : (input_size, hidden_size, latent_size), optional
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it is not the state dict of a VAE of this design, or its sizes
+        are not the expected ones.
+    """
+    state = read_state(path)
+    try:
+        sizes = sizes_of(state)
+        model = VAE(*sizes)
+        model.load_state_dict(state)
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{path} does not hold the weights of this VAE, encoder.{{1,3,5,7,9}} and "
+            f"decoder.{{0,2,4,6}} with weight and bias ({first_line(error)})"
+        ) from None
+    if not all(value.isfinite().all() for value in state.values()):
+        raise ValueError(f"{path} holds weights that are not finite numbers")
+    if expected_sizes and sizes != expected_sizes:
+        options = ("--image_size", "--hidden_size", "--latent_size")
+        mend = " ".join(f"{option} {size}" for option, size in zip(options, sizes, strict=True))
+        raise ValueError(f"{path} holds a model of other sizes; give {mend}")
+    return model
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Return what `torch.save` wrote, if it is a dictionary of tensors; see `load_vae`."""
+    if not Path(path).is_file():
+        raise ValueError(f"there is no file {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd pickles, which the checks below refuse
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is not a readable checkpoint ({first_line(error)})") from None
+    is_state = isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())
+    if not is_state:
+        raise ValueError(f"{path} is not a state dict (a dictionary of names and tensors)")
+    return state
+
+
+def sizes_of(state: dict[str, Tensor]) -> tuple[int, int, int]:
+    """Return (input_size, hidden_size, latent_size) by the shapes of a VAE's weights.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If the keys or shapes are not those of a VAE for square RGB sprites.
+    """
+    hidden_size, num_values = state["encoder.1.weight"].shape
+    latent_size = state["decoder.0.weight"].shape[1]
+    input_size = round((num_values / 3) ** 0.5)
+    if 3 * input_size**2 != num_values:
+        raise ValueError(f"{num_values} inputs are not 3 x S x S values of a square sprite")
+    return input_size, hidden_size, latent_size
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, short enough for a line of the console."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:120]

@@ -1,0 +1,80 @@
+"""What the scripts share at the command line. Imports no torch, so that --help answers at once."""
+
+import argparse
+import math
+import sys
+from collections.abc import Callable
+
+EXIT_FAILED = 1  # the machine's fault: a full disk, say
+EXIT_BAD_INPUT = 2  # the user's
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line, without the usage before it."""
+
+    def __init__(self, description: str):
+        super().__init__(
+            description=description,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str):
+        """Print the message and exit with code 2."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
+    """Return an argparse type for whole numbers in [low, high]."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} is not a whole number {span(low, high)}")
+        return value
+
+    return parse
+
+
+def number(low: float, high: float = math.inf, *, above: bool = False) -> Callable[[str], float]:
+    """Return an argparse type for finite numbers in [low, high], or in (low, high] if `above`."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (low < value if above else low <= value) or value > high or math.isinf(value):
+            raise argparse.ArgumentTypeError(f"{text} is not a number {span(low, high, above)}")
+        return value
+
+    return parse
+
+
+def span(low: float, high: float, above: bool = False) -> str:
+    """Return an interval in words."""
+    start = f"above {low:g}" if above else f"from {low:g}"
+    return start if math.isinf(high) else f"{start} to {high:g}"
+
+
+def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Call `main` with the parsed arguments; turn what a user can mend into one line on stderr."""
+    args = parser.parse_args()
+    try:
+        main(args)
+    except ValueError as error:
+        fail(parser.prog, error, EXIT_BAD_INPUT)
+    except (OSError, FloatingPointError) as error:
+        fail(parser.prog, error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        fail(parser.prog, "interrupted", EXIT_INTERRUPTED)
+
+
+def fail(prog: str, message: object, code: int) -> None:
+    """Print one line to stderr and exit."""
+    print(f"{prog}: error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,78 @@
+"""The one source of randomness in training: the draws of an epoch depend on (seed, epoch) alone.
+
+So an epoch can be repeated alone, and a run that goes on needs no state of a generator.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def epoch_draws(
+    seed: int, epoch: int, *, num_sprites: int, batch_size: int, latent_size: int
+) -> tuple[Tensor, Tensor]:
+    """Return which sprites make the batches of an epoch, and the noise of their latents.
+
+    An epoch has ``max(1, num_sprites // batch_size)`` batches of one size; the rest of the
+    permutation is dropped. A set smaller than a batch makes one batch of its own size.
+
+    Parameters
+    ----------
+    seed, epoch : int
+        Not negative.
+    num_sprites, batch_size, latent_size : int
+
+    Returns
+    -------
+    order : Tensor, shape (steps, B), int64, in [0, num_sprites)
+    eps : Tensor, shape (steps, B, latent_size), float32, from N(0, I)
+    """
+    generator = np.random.default_rng((seed, epoch))
+    batch_size = min(batch_size, num_sprites)
+    steps = num_sprites // batch_size
+    order = generator.permutation(num_sprites)[: steps * batch_size]
+    eps = generator.standard_normal((steps, batch_size, latent_size), dtype=np.float32)
+    return torch.from_numpy(order).view(steps, batch_size), torch.from_numpy(eps)
+
+
+def held_out_noise(seed: int, num_sprites: int, latent_size: int) -> Tensor:
+    """Return the noise for the losses of held-out sprites, the same in every epoch of a run.
+
+    Returns
+    -------
+    eps : Tensor, shape (num_sprites, latent_size), float32, from N(0, I)
+    """
+    generator = np.random.default_rng((seed, 0, 1))  # no epoch has three numbers
+    return torch.from_numpy(generator.standard_normal((num_sprites, latent_size), np.float32))
+
+
+def prior_noise(seed: int, num_samples: int, latent_size: int) -> Tensor:
+    """Return latents from the prior N(0, I), float32 (num_samples, latent_size)."""
+    generator = np.random.default_rng((seed, 0, 2))
+    return torch.from_numpy(generator.standard_normal((num_samples, latent_size), np.float32))
+
+
+def split(num_sprites: int, val_ratio: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Return the indices of the training and of the held-out sprites, each in rising order.
+
+    Parameters
+    ----------
+    num_sprites : int
+        At least 2.
+    val_ratio : float
+        Share that is held out, in [0, 1); at least one sprite is, and at least one is not.
+    seed : int
+        The split depends on nothing else.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sprites.
+    """
+    if num_sprites < 2:
+        raise ValueError(
+            f"{num_sprites} sprite: at least 2 are needed, one to train on and one to hold out"
+        )
+    num_val = min(max(1, round(num_sprites * val_ratio)), num_sprites - 1)
+    order = torch.from_numpy(np.random.default_rng(seed).permutation(num_sprites))
+    return order[num_val:].sort().values, order[:num_val].sort().values

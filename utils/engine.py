@@ -1,0 +1,189 @@
+"""Training and evaluation: one step, the loop over epochs, and the loss on sprites at rest.
+
+Nothing here knows of files or the console, and nothing waits for the device: losses stay tensors
+on it until whoever receives a report reads them.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from model import VAE, vae_loss
+from utils.draws import epoch_draws, held_out_noise
+
+EVAL_BATCH = 1024  # sprites encoded at once: 20 MB as float32 at 40x40
+
+
+class Report(NamedTuple):
+    """What an epoch yields. ``train`` and ``val`` are laid out as `loss_vector` says."""
+
+    epoch: int
+    lr: float
+    train: Tensor
+    val: Tensor
+    num_sprites: int  # trained on in this epoch
+
+
+def loss_vector(loss: Tensor, recon_error: Tensor, kl: Tensor) -> Tensor:
+    """Return loss, squared error and the KL of each dimension as one tensor (2 + latent_size,)."""
+    return torch.cat([loss.reshape(1), recon_error.reshape(1), kl])
+
+
+def to_float(sprites: Tensor) -> Tensor:
+    """Return uint8 sprites as float32 in [0, 1]."""
+    return sprites.float() / 255
+
+
+def train_step(
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    eps: Tensor,
+    *,
+    recon_weight: float,
+    kl_weight: float,
+) -> Tensor:
+    """Take one step of the optimiser on one batch.
+
+    Parameters
+    ----------
+    model : VAE
+    optimizer : torch.optim.Optimizer
+    x : Tensor, shape (B, 3, S, S), float32, in [0, 1]
+    eps : Tensor, shape (B, latent_size)
+        Noise from N(0, I).
+    recon_weight, kl_weight : float
+
+    Returns
+    -------
+    Tensor, shape (2 + latent_size,)
+        `loss_vector` of the batch, before the step, on the device.
+    """
+    recon, mu, logvar = model(x, eps)
+    loss, recon_error, kl = vae_loss(recon, x, mu, logvar, recon_weight, kl_weight)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+    return loss_vector(loss.detach(), recon_error.detach(), kl.detach())
+
+
+def train(
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    train_sprites: Tensor,
+    val_sprites: Tensor,
+    *,
+    epochs: int,
+    batch_size: int,
+    schedule: Callable[[int], float],
+    seed: int,
+    recon_weight: float,
+    kl_weight: float,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Report]:
+    """Train, and yield a report after each epoch.
+
+    Parameters
+    ----------
+    model : VAE
+    optimizer : torch.optim.Optimizer
+    train_sprites, val_sprites : Tensor, shape (N, 3, S, S), uint8
+        On the device of the model.
+    epochs, batch_size : int
+    schedule : callable
+        From an epoch to its learning rate.
+    seed : int
+        Of the permutations and the noise.
+    recon_weight, kl_weight : float
+    should_stop : callable
+        Asked before each step; training ends, without a report, when it returns true.
+
+    Yields
+    ------
+    Report
+        Train losses are means over the epoch's batches as the weights went by; held-out losses
+        are those of the weights at its end, with z drawn once as in training.
+    """
+    device = train_sprites.device
+    weights = {"recon_weight": recon_weight, "kl_weight": kl_weight}
+    val_eps = held_out_noise(seed, len(val_sprites), model.latent_size).to(device)
+
+    for epoch in range(epochs):
+        lr = schedule(epoch)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        order, eps = epoch_draws(
+            seed,
+            epoch,
+            num_sprites=len(train_sprites),
+            batch_size=batch_size,
+            latent_size=model.latent_size,
+        )
+        order, eps = order.to(device), eps.to(device)
+
+        total = torch.zeros(2 + model.latent_size, device=device)
+        for indices, noise in zip(order, eps, strict=True):
+            if should_stop():
+                return
+            x = to_float(train_sprites[indices])
+            total += train_step(model, optimizer, x, noise, **weights)
+
+        val = evaluate(model, val_sprites, val_eps, **weights)
+        yield Report(epoch, lr, total / len(order), val, order.numel())
+
+
+@torch.no_grad()
+def evaluate(
+    model: VAE,
+    sprites: Tensor,
+    eps: Tensor | None = None,
+    *,
+    recon_weight: float = 10.0,
+    kl_weight: float = 1.0,
+) -> Tensor:
+    """Return the `loss_vector` of all sprites, with the weights as they are.
+
+    Parameters
+    ----------
+    model : VAE
+    sprites : Tensor, shape (N, 3, S, S), uint8
+        On the device of the model.
+    eps : Tensor, shape (N, latent_size), optional
+        Noise from N(0, I); left out, sprites are reconstructed from their mean, z = mu.
+    recon_weight, kl_weight : float
+
+    Returns
+    -------
+    Tensor, shape (2 + latent_size,), on the device
+    """
+    total = torch.zeros(2 + model.latent_size, device=sprites.device)
+    for start in range(0, len(sprites), EVAL_BATCH):
+        x = to_float(sprites[start : start + EVAL_BATCH])
+        mu, logvar = model.encode(x)
+        z = mu
+        if eps is not None:
+            z = model.reparameterize(mu, logvar, eps[start : start + EVAL_BATCH])
+        losses = vae_loss(model.decode(z), x, mu, logvar, recon_weight, kl_weight)
+        total += loss_vector(*losses) * len(x)
+    return total / len(sprites)
+
+
+@torch.no_grad()
+def reconstruct(model: VAE, sprites: Tensor) -> Tensor:
+    """Return the reconstructions of uint8 sprites from their mean, z = mu, float in [0, 1]."""
+    mu, _ = model.encode(to_float(sprites))
+    return model.decode(mu)
+
+
+@torch.no_grad()
+def decode(model: VAE, z: Tensor) -> Tensor:
+    """Return the decoded latents, float in [0, 1], without a graph for gradients."""
+    return model.decode(z)
+
+
+def psnr(mse: float) -> float:
+    """Return the peak signal-to-noise ratio in dB of a mean squared error of values in [0, 1]."""
+    return -10 * math.log10(max(mse, 1e-12))

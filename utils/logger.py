@@ -1,0 +1,149 @@
+"""What a run says while it goes on: console, ``history.csv`` and TensorBoard.
+
+with Logger(folder, epochs=500) as logger:
+    for report in train(...):
+        logger.log(report)
+"""
+
+import csv
+import math
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from utils.engine import Report
+from utils.plot import grid, to_uint8
+
+READ_SECONDS = 0.5  # between two readings of the losses from the device
+DETAIL_PERIOD = 50  # epochs between two sets of pictures and of KL a dimension
+SLOW_SECONDS = 600  # a run that takes longer says so when it starts
+LINES_PER_RUN = 20  # where the console is a pipe or a file
+COLUMNS = ("epoch", "lr", "loss", "recon", "kl", "val_loss", "val_recon", "val_kl")
+
+
+class Logger:
+    """Takes a report an epoch, and reads many of them from the device at once.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    epochs : int
+        Of the run, for the progress bar.
+    """
+
+    def __init__(self, folder: Path, epochs: int):
+        self.epochs = epochs
+        self.unread: list[Report] = []
+        self.read_at = self.started_at = time.perf_counter()
+        self.writer = SummaryWriter(str(folder), flush_secs=10)
+        self.history = (folder / "history.csv").open("w", newline="", encoding="utf-8")
+        self.rows = csv.writer(self.history)
+        self.rows.writerow(COLUMNS)
+        self.bar = tqdm(total=epochs, unit="epoch", disable=None, dynamic_ncols=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.bar.close()
+        self.history.close()
+        self.writer.close()
+
+    def log(self, report: Report) -> None:
+        """Keep a report; read all that are kept if the last reading was a while ago."""
+        self.unread.append(report)
+        if time.perf_counter() - self.read_at > READ_SECONDS:
+            self.read()
+
+    def read(self) -> None:
+        """Read the kept reports from the device and write them everywhere.
+
+        Raises
+        ------
+        FloatingPointError
+            If a loss is not a finite number.
+        """
+        if not self.unread:
+            return
+        reports, self.unread = self.unread, []
+        train = torch.stack([report.train for report in reports]).tolist()  # waits for the device
+        val = torch.stack([report.val for report in reports]).tolist()
+        now = time.perf_counter()
+        rate = sum(report.num_sprites for report in reports) / (now - self.read_at)
+        self.read_at = now
+        for report, losses, val_losses in zip(reports, train, val, strict=True):
+            self.write(report, losses, val_losses, rate)
+        self.history.flush()
+
+    def write(self, report: Report, losses: list[float], val_losses: list[float], rate: float):
+        """Write one epoch to ``history.csv``, TensorBoard and the console."""
+        loss, recon, *kl = losses
+        val_loss, val_recon, *val_kl = val_losses
+        epoch = report.epoch
+        if not math.isfinite(loss + val_loss):
+            raise FloatingPointError(
+                f"the loss of epoch {epoch} is {loss} (held out: {val_loss}); checkpoints of earlier "
+                "epochs are whole. Try a lower --lr or a longer --warmup_epochs"
+            )
+        self.rows.writerow(
+            [epoch, report.lr, loss, recon, sum(kl), val_loss, val_recon, sum(val_kl)]
+        )
+        scalars = {
+            "train/lr": report.lr,
+            "train/epoch_loss": loss,
+            "train/epoch_reconstruct_loss": recon,
+            "train/epoch_kl_divergence": sum(kl),
+            "val/epoch_loss": val_loss,
+            "val/epoch_reconstruct_loss": val_recon,
+            "val/epoch_kl_divergence": sum(val_kl),
+            "train/sprites_per_second": rate,
+        }
+        if epoch % DETAIL_PERIOD == 0 or epoch == self.epochs - 1:
+            scalars |= {f"kl_of_dimension/{i:02d}": value for i, value in enumerate(kl)}
+        for name, value in scalars.items():
+            self.writer.add_scalar(name, value, epoch)
+
+        self.bar.set_postfix_str(f"loss {loss:.1f}, {rate:,.0f} sprites/s", refresh=False)
+        self.bar.update(epoch + 1 - self.bar.n)
+        last = epoch == self.epochs - 1
+        if self.bar.disable and (last or epoch % max(1, self.epochs // LINES_PER_RUN) == 0):
+            elapsed = time.perf_counter() - self.started_at
+            left = elapsed / (epoch + 1) * (self.epochs - epoch - 1)
+            self.say(
+                f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
+                f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s, {duration(left)} left"
+            )
+
+    def pictures(self, epoch: int, images: dict[str, Tensor]) -> None:
+        """Show sets of images, uint8 or float in [0, 1], each as a grid in TensorBoard."""
+        for name, sprites in images.items():
+            self.writer.add_image(name, grid(to_uint8(sprites), 8), epoch, dataformats="HWC")
+
+    def say_how_long(self, epochs_done: int, enough: int) -> None:
+        """Say how long the run will take, by the time of its first epochs, if that is long."""
+        seconds = (time.perf_counter() - self.started_at) / epochs_done
+        if seconds * self.epochs > SLOW_SECONDS and self.epochs > enough:
+            self.say(
+                f"Time: about {duration(seconds * self.epochs)} for {self.epochs} epochs on this "
+                f"device. --epoch {enough} takes {duration(seconds * enough)}, and is enough for "
+                "sharp reconstructions."
+            )
+
+    def say(self, line: str) -> None:
+        """Print a line without disturbing the progress bar."""
+        tqdm.write(line)
+        sys.stdout.flush()
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words, to two digits or so."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.1f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
