@@ -33,7 +33,7 @@ def test_mps_and_cuda_are_preferred(no_accelerator, monkeypatch):
 
 
 def test_explicit_cuda_without_a_gpu(no_accelerator):
-    with pytest.raises(ValueError, match="--device cuda:1: .*https://"):
+    with pytest.raises(ValueError, match=r"--device cuda:1: .*https://"):
         choose_device("cuda:1")
 
 

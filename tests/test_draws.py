@@ -9,7 +9,7 @@ SIZES = {"num_sprites": 1000, "batch_size": 256, "latent_size": 16}
 def test_an_epoch_visits_each_sprite_at_most_once_in_full_batches():
     order, eps = epoch_draws(41, 7, **SIZES)
     assert order.shape == (3, 256) and eps.shape == (3, 256, 16)
-    assert len(order.unique()) == 768 and 0 <= order.min() and order.max() < 1000
+    assert len(order.unique()) == 768 and order.min() >= 0 and order.max() < 1000
 
 
 def test_a_small_set_is_one_batch_of_its_own_size():

@@ -54,7 +54,7 @@ def test_decode_needs_no_earlier_encode_and_takes_any_batch_size():
     for size in (1, 3, 7):
         assert torch.allclose(model.decode(z[:size]), whole[:size], atol=1e-6)
     assert whole.shape == (7, 3, 8, 8)
-    assert 0 <= whole.min() and whole.max() <= 1
+    assert whole.min() >= 0 and whole.max() <= 1
 
 
 def test_forward_is_encode_sample_decode():

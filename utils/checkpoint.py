@@ -43,8 +43,9 @@ def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = Non
     state = read_state(path)
     try:
         sizes = sizes_of(state)
-        model = VAE(*sizes)
-        model.load_state_dict(state)
+        with torch.device("meta"):  # no memory and no random start for weights that come anyway
+            model = VAE(*sizes)
+        model.load_state_dict(state, assign=True)
     except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{path} does not hold the weights of this VAE, encoder.{{1,3,5,7,9}} and "
@@ -52,6 +53,7 @@ def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = Non
         ) from None
     if not all(value.isfinite().all() for value in state.values()):
         raise ValueError(f"{path} holds weights that are not finite numbers")
+    model.float()
     if expected_sizes and sizes != expected_sizes:
         options = ("--image_size", "--hidden_size", "--latent_size")
         mend = " ".join(f"{option} {size}" for option, size in zip(options, sizes, strict=True))

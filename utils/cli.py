@@ -3,7 +3,9 @@
 import argparse
 import math
 import sys
+import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 
 EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
@@ -23,6 +25,37 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str):
         """Print the message and exit with code 2."""
         self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def looking_parser(description: str) -> Parser:
+    """Return a parser with the arguments that all scripts share that look at a trained run."""
+    parser = Parser(description)
+    group = parser.add_argument_group("run")
+    group.add_argument("--run", metavar="DIR", help="folder of the run; the newest if left out")
+    group.add_argument(
+        "--checkpoint",
+        metavar="EPOCH|FILE",
+        help="an epoch of the run, or a file of weights from anywhere; the last if left out",
+    )
+    group.add_argument(
+        "--data_path", metavar="DIR|ZIP", help="the sprites; those of the run if left out"
+    )
+    group = parser.add_argument_group("pictures")
+    group.add_argument("--vis_dir", default="vis", metavar="DIR", help="where pictures go")
+    group.add_argument("--scale", type=integer(1, 32), default=3, help="pixels a pixel of a sprite")
+    group.add_argument(
+        "--format", choices=("png", "pdf", "svg"), default="png", help="of the pictures"
+    )
+    group.add_argument("--show", action="store_true", help="open the pictures when they are done")
+    return parser
+
+
+def report(paths: list[Path], show: bool) -> None:
+    """Print the paths that were written, and open them if that is wanted."""
+    for path in paths:
+        print(path)
+        if show:
+            webbrowser.open(path.resolve().as_uri())
 
 
 def integer(low: int, high: float = math.inf) -> Callable[[str], int]:

@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
+from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from utils.engine import Report
-from utils.plot import grid, to_uint8
+from utils.plot import to_uint8
 
 READ_SECONDS = 0.5  # between two readings of the losses from the device
 DETAIL_PERIOD = 50  # epochs between two sets of pictures and of KL a dimension
@@ -88,8 +89,8 @@ class Logger:
         epoch = report.epoch
         if not math.isfinite(loss + val_loss):
             raise FloatingPointError(
-                f"the loss of epoch {epoch} is {loss} (held out: {val_loss}); checkpoints of earlier "
-                "epochs are whole. Try a lower --lr or a longer --warmup_epochs"
+                f"the loss of epoch {epoch} is {loss} (held out: {val_loss}); the checkpoints "
+                "before it are whole. Try a lower --lr or a longer --warmup_epochs"
             )
         self.rows.writerow(
             [epoch, report.lr, loss, recon, sum(kl), val_loss, val_recon, sum(val_kl)]
@@ -123,7 +124,7 @@ class Logger:
     def pictures(self, epoch: int, images: dict[str, Tensor]) -> None:
         """Show sets of images, uint8 or float in [0, 1], each as a grid in TensorBoard."""
         for name, sprites in images.items():
-            self.writer.add_image(name, grid(to_uint8(sprites), 8), epoch, dataformats="HWC")
+            self.writer.add_image(name, make_grid(to_uint8(sprites), pad_value=255), epoch)
 
     def say_how_long(self, epochs_done: int, enough: int) -> None:
         """Say how long the run will take, by the time of its first epochs, if that is long."""

@@ -1,16 +1,42 @@
-"""Sprites on paper: grids and labelled rows, enlarged by whole factors: pixels stay pixels."""
+"""Sprites on paper: grids, captions and titles around them, written as PNG, PDF, SVG or GIF.
+
+A figure is one array of pixels, in which sprites are enlarged by whole factors so that pixels
+stay pixels, with texts on it. Figures are joined into larger ones, and written.
+"""
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-GAP = 2  # white between neighbours, in pixels of a sprite
-LABEL_COLOR = (90, 90, 90)
-FONT_SIZE = 15
+GAP = 2  # white around a sprite in a grid, in pixels of a sprite
+MARGIN = 12  # around a figure and between the parts of one, in pixels of the picture
+SMALL, NORMAL, LARGE = 13, 15, 20  # sizes of text in pixels
+LINE = 1.3  # height of a line of text, in sizes
+INK = (70, 70, 70)
+GIF_SECONDS = 4.0  # of a moving picture, ends included
+GIF_HOLD = 1.0  # on its first and its last frame
+
+
+class Text(NamedTuple):
+    """A text on a figure; `anchor` as in Pillow: (l)eft, m(iddle), r(ight); then m(iddle)."""
+
+    x: float
+    y: float
+    text: str
+    anchor: str = "mm"
+    size: int = SMALL
+
+
+class Figure(NamedTuple):
+    """Pixels (H, W, 3), uint8, and the texts that stand on them."""
+
+    pixels: np.ndarray
+    texts: tuple[Text, ...] = ()
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -21,62 +47,197 @@ def to_uint8(images: Tensor) -> Tensor:
     return images
 
 
-def grid(images: Tensor, columns: int, scale: int = 1) -> np.ndarray:
-    """Return images side by side as one picture.
+# ---- making figures
+
+
+def grid(images: Tensor, columns: int, scale: int = 1) -> Figure:
+    """Return images side by side, line after line.
 
     Parameters
     ----------
     images : Tensor, shape (N, 3, S, S), uint8 or float in [0, 1]
     columns : int
     scale : int
-        Pixels of the picture a pixel of a sprite.
-
-    Returns
-    -------
-    ndarray, shape (H, W, 3), uint8
+        Pixels of the figure a pixel of a sprite.
     """
-    from torchvision.utils import make_grid  # slow to import, so only where it is used
+    count, _, side, _ = images.shape
+    rows = -(-count // columns)
+    cell = side + GAP
+    pixels = np.full((rows * columns, cell, cell, 3), 255, np.uint8)
+    pixels[:count, :side, :side] = to_uint8(images).permute(0, 2, 3, 1).numpy()
+    pixels = pixels.reshape(rows, columns, cell, cell, 3).swapaxes(1, 2)
+    pixels = pixels.reshape(rows * cell, columns * cell, 3)[: -GAP or None, : -GAP or None]
+    return Figure(pixels.repeat(scale, 0).repeat(scale, 1))
 
-    picture = make_grid(to_uint8(images), nrow=columns, padding=GAP, pad_value=255)
-    return enlarge(picture.permute(1, 2, 0).numpy(), scale)
+
+def captioned(images: Tensor, captions: list[str], columns: int, scale: int = 1) -> Figure:
+    """Return a grid in which each image has a caption of one or more lines under it."""
+    cells = [
+        join([grid(image[None], 1, scale), note(caption)], down=True, gap=2)
+        for image, caption in zip(images, captions, strict=True)
+    ]
+    lines = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    lines = [join(line, gap=GAP * scale) for line in lines]
+    return join(lines, down=True, align="start")
 
 
-def enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
-    """Return a picture (H, W, 3) with each pixel repeated `scale` times in both directions."""
-    return picture.repeat(scale, 0).repeat(scale, 1)
+def labelled_rows(rows: list[tuple[str, Tensor]], scale: int = 1) -> Figure:
+    """Return one row of images under the other, each with a label at its left.
+
+    Rows may differ in length.
+    """
+    labels = [note(label) for label, _ in rows]
+    width = max(label.pixels.shape[1] for label in labels)
+    lines = []
+    for label, (_, images) in zip(labels, rows, strict=True):
+        strip = grid(images, len(images), scale)
+        height = strip.pixels.shape[0]
+        blank = np.full((height, width, 3), 255, np.uint8)
+        text = Text(width - 1, height / 2, label.texts[0].text, "rm", NORMAL)
+        lines.append(join([Figure(blank, (text,)), strip]))
+    return join(lines, down=True, gap=GAP * scale, align="start")
 
 
-def labelled_rows(rows: list[tuple[str, Tensor]], scale: int = 1) -> np.ndarray:
-    """Return one row of sprites under the other, each with its label at the left.
+def beside_corners(center: Figure, images: Tensor, names: list[str], scale: int) -> Figure:
+    """Return a figure with four originals outside it, each at its corner.
 
     Parameters
     ----------
-    rows : list of (str, Tensor of shape (N, 3, S, S), uint8 or float in [0, 1])
-        Rows may differ in length.
+    center : Figure
+    images : Tensor, shape (4, 3, S, S), uint8 or float in [0, 1]
+        Top left, top right, bottom left, bottom right.
+    names : list of str
     scale : int
-        Pixels of the picture a pixel of a sprite.
-
-    Returns
-    -------
-    ndarray, shape (H, W, 3), uint8
     """
-    font = ImageFont.load_default(FONT_SIZE)
-    margin = FONT_SIZE + max(round(font.getlength(label)) for label, _ in rows)
-    strips = [grid(images, len(images), scale) for _, images in rows]
-    height = sum(len(strip) for strip in strips)
-    picture = Image.new("RGB", (margin + max(s.shape[1] for s in strips), height), "white")
+    cells = [captioned(images[i, None], [f"original\n{names[i]}"], 1, scale) for i in range(4)]
+    height = center.pixels.shape[0]
+    sides = []
+    for top, bottom in (cells[0::2], cells[1::2]):
+        space = height - top.pixels.shape[0] - bottom.pixels.shape[0]
+        sides.append(join([top, bottom], down=True, gap=max(MARGIN, space)))
+    return join([sides[0], center, sides[1]], gap=2 * MARGIN)
+
+
+def note(text: str, size: int = SMALL, anchor: str = "mm") -> Figure:
+    """Return a figure of text alone."""
+    lines = text.split("\n")
+    font = ImageFont.load_default(size)
+    width = max(1, *(round(font.getlength(line)) + 2 for line in lines))
+    height = round(size * LINE)
+    x = {"l": 1, "m": width / 2, "r": width - 1}[anchor[0]]
+    texts = (Text(x, (i + 0.5) * height, line, anchor, size) for i, line in enumerate(lines))
+    return Figure(np.full((height * len(lines), width, 3), 255, np.uint8), tuple(texts))
+
+
+def titled(title: str, figure: Figure, subtitle: str = "") -> Figure:
+    """Return a figure with a title above it, and a smaller line under the title."""
+    parts = [note(title, LARGE, "lm")] + ([note(subtitle, SMALL, "lm")] if subtitle else [])
+    return join([join(parts, down=True, gap=2, align="start"), figure], down=True, align="start")
+
+
+def join(
+    figures: list[Figure], *, down: bool = False, gap: int = MARGIN, align: str = "middle"
+) -> Figure:
+    """Return figures beside each other, or one under the other.
+
+    Parameters
+    ----------
+    figures : list of Figure
+    down : bool
+        One under the other.
+    gap : int
+        White between two figures, in pixels.
+    align : {"start", "middle"}
+        Where the smaller ones stand across the direction: at the top or left, or in the middle.
+    """
+    along, across = (0, 1) if down else (1, 0)
+    shape = [0, 0, 3]
+    shape[along] = sum(f.pixels.shape[along] for f in figures) + gap * (len(figures) - 1)
+    shape[across] = max(f.pixels.shape[across] for f in figures)
+    pixels = np.full(shape, 255, np.uint8)
+    texts = []
+    at = [0, 0]
+    for figure in figures:
+        height, width, _ = figure.pixels.shape
+        rest = shape[across] - figure.pixels.shape[across]
+        at[across] = rest // 2 if align == "middle" else 0
+        top, left = at
+        pixels[top : top + height, left : left + width] = figure.pixels
+        texts += [text._replace(x=text.x + left, y=text.y + top) for text in figure.texts]
+        at[along] += figure.pixels.shape[along] + gap
+    return Figure(pixels, tuple(texts))
+
+
+# ---- writing figures
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as ``.png``, ``.pdf`` or ``.svg``, the same bytes each time.
+
+    A PNG has the very pixels of the figure. In PDF and SVG the texts stay text.
+    """
+    pixels = np.pad(figure.pixels, ((MARGIN,) * 2, (MARGIN,) * 2, (0, 0)), constant_values=255)
+    texts = [text._replace(x=text.x + MARGIN, y=text.y + MARGIN) for text in figure.texts]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        save_picture(path, draw_texts(pixels, texts))
+    else:
+        save_vector(path, pixels, texts)
+
+
+def draw_texts(pixels: np.ndarray, texts: list[Text]) -> np.ndarray:
+    """Return pixels with the texts drawn on them."""
+    picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
-    top = 0
-    for (label, _), strip in zip(rows, strips, strict=True):
-        middle = (margin - FONT_SIZE // 2, top + len(strip) // 2)
-        draw.text(middle, label, LABEL_COLOR, font, anchor="rm")
-        picture.paste(Image.fromarray(strip), (margin, top))
-        top += len(strip)
+    for x, y, text, anchor, size in texts:
+        draw.text((x, y), text, INK, ImageFont.load_default(size), anchor)
     return np.asarray(picture)
 
 
-def save_picture(path: Path, picture: np.ndarray) -> None:
-    """Write a picture (H, W, 3), uint8, as PNG under a name that appears only when it is whole."""
+def save_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write pixels (H, W, 3), uint8, as PNG under a name that appears only when it is whole."""
     temporary = path.with_name(path.name + ".tmp")
-    Image.fromarray(picture).save(temporary, format="PNG")
+    Image.fromarray(pixels).save(temporary, format="PNG")
     os.replace(temporary, path)
+
+
+def save_vector(path: Path, pixels: np.ndarray, texts: list[Text]) -> None:
+    """Write pixels and texts as PDF or SVG, without a date."""
+    import matplotlib.figure  # only where it is used: half a second to import
+
+    dots = 100  # an inch
+    height, width, _ = pixels.shape
+    figure = matplotlib.figure.Figure(figsize=(width / dots, height / dots), dpi=dots)
+    figure.figimage(pixels)
+    for x, y, text, anchor, size in texts:
+        figure.text(
+            x / width,
+            1 - y / height,
+            text,
+            ha={"l": "left", "m": "center", "r": "right"}[anchor[0]],
+            va="center",
+            fontsize=size * 72 / dots * 0.9,  # matplotlib's font runs wider than Pillow's
+            color=np.divide(INK, 255),
+        )
+    save_matplotlib(path, figure)
+
+
+def save_matplotlib(path: Path, figure) -> None:
+    """Write a figure of matplotlib, the same bytes each time."""
+    import matplotlib
+
+    dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+    with matplotlib.rc_context({"svg.hashsalt": "sprites", "svg.fonttype": "none"}):
+        figure.savefig(path, metadata=dates.get(path.suffix))
+
+
+def save_gif(path: Path, frames: list[Figure]) -> None:
+    """Write figures of one size as a GIF that runs for ever and rests at its ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pictures = [Image.fromarray(draw_texts(*frame)) for frame in frames]
+    step = max(40, round(1000 * (GIF_SECONDS - 2 * GIF_HOLD) / len(frames)))
+    hold = round(1000 * GIF_HOLD)
+    durations = [hold] + [step] * (len(frames) - 2) + [hold]
+    pictures[0].save(
+        path, save_all=True, append_images=pictures[1:], duration=durations[: len(frames)], loop=0
+    )

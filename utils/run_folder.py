@@ -1,6 +1,7 @@
 """The folder of a run: its name, what is in it, and that no two runs mix in it."""
 
 import json
+import re
 from argparse import Namespace
 from pathlib import Path
 
@@ -60,3 +61,52 @@ def save_args(folder: Path, args: Namespace, **found: object) -> None:
     """Write the arguments of a run, and what was found out for it, to ``args.json``."""
     text = json.dumps(vars(args) | found, indent=2, default=str)
     (folder / "args.json").write_text(text + "\n", encoding="utf-8")
+
+
+# ---- reading a run
+
+
+def newest_run() -> Path:
+    """Return the folder of the run in this folder that was started last.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    runs = [path.parent for path in Path().glob("output_dir_*/args.json")]
+    if not runs:
+        raise ValueError("there is no run output_dir_* here; python main.py comes first")
+    return max(runs, key=lambda run: (run / "args.json").stat().st_mtime_ns)
+
+
+def checkpoints(folder: Path) -> dict[int, Path]:
+    """Return the checkpoints of a run by their epochs, first to last.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names = {path: re.fullmatch(r"checkpoint_(\d+)\.pt", path.name) for path in folder.glob("*")}
+    found = sorted((int(match[1]), path) for path, match in names.items() if match)
+    if not found:
+        raise ValueError(f"there is no checkpoint_*.pt in {folder}; python main.py makes them")
+    return dict(found)
+
+
+def read_args(folder: Path) -> dict:
+    """Return the arguments of a run, or nothing if the folder is not one of a run.
+
+    Raises
+    ------
+    ValueError
+        If ``args.json`` is damaged.
+    """
+    path = folder / "args.json"
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({error})") from None

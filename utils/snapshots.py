@@ -6,7 +6,7 @@ from torch import Tensor
 
 from model import VAE
 from utils.engine import decode, evaluate, psnr, reconstruct
-from utils.plot import grid, labelled_rows, save_picture
+from utils.plot import grid, labelled_rows, save_figure
 
 COLUMNS = 10
 SCALE = 3  # pixels of a picture a pixel of a sprite
@@ -36,8 +36,8 @@ def save_snapshots(
     ):
         if len(sprites):
             rows += [(label, sprites), ("reconstruction", reconstruct(model, sprites))]
-    save_picture(folder / "reconstructions.png", labelled_rows(rows, SCALE))
-    save_picture(folder / "samples.png", grid(decode(model, z), COLUMNS, SCALE))
+    save_figure(folder / "reconstructions.png", labelled_rows(rows, SCALE))
+    save_figure(folder / "samples.png", grid(decode(model, z), COLUMNS, SCALE))
 
 
 def tensorboard_pictures(model: VAE, train_sprites: Tensor, z: Tensor) -> dict[str, Tensor]:
