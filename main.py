@@ -115,7 +115,7 @@ def main(args: argparse.Namespace) -> None:
     from model import VAE, initialize_from_data
     from utils import run_folder
     from utils.checkpoint import load_vae, save_weights
-    from utils.data_utils import load_sprites
+    from utils.data_utils import fingerprint, load_sprites
     from utils.device import choose_device
     from utils.draws import prior_noise, split
     from utils.engine import train
@@ -165,7 +165,13 @@ def main(args: argparse.Namespace) -> None:
     # Output: nothing is written before this line.
     folder = run_folder.folder_name(args)
     run_folder.claim_folder(folder, args.overwrite)
-    run_folder.save_args(folder, args, device_used=str(device), torch_version=torch.__version__)
+    run_folder.save_args(
+        folder,
+        args,
+        device_used=str(device),
+        torch_version=torch.__version__,
+        sprites_sha256=fingerprint(sprites),
+    )
     print(f"Output: {folder}", flush=True)
 
     # Training: a report an epoch, pictures now and then, and the weights.

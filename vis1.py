@@ -10,7 +10,15 @@ over the epochs of training, from the run's history.csv, stands beside it.
 import argparse
 from pathlib import Path
 
+import torch
+
+from utils.checkpoint import load_vae
 from utils.cli import integer, looking_parser, report, run
+from utils.curves import read_history, save_error_curve
+from utils.engine import psnr, reconstruct, to_float
+from utils.latents import choose_sprites, open_run, run_sprites
+from utils.plot import captioned, join, save_figure, save_gif
+from utils.run_folder import checkpoints
 
 FOLDER = "exp1-TimeInterpolation"
 DEFAULT_SPRITES = (1,)
@@ -40,15 +48,6 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Draw the progression and the curve of the error."""
-    import torch
-
-    from utils.checkpoint import load_vae
-    from utils.curves import read_history, save_error_curve
-    from utils.engine import psnr, reconstruct, to_float
-    from utils.latents import choose_sprites, open_run, run_sprites
-    from utils.plot import captioned, join, save_figure, save_gif
-    from utils.run_folder import checkpoints
-
     trained = open_run(args.run, args.checkpoint)
     chosen = choose_sprites(run_sprites(trained, args.data_path), args.sprites, DEFAULT_SPRITES)
     found = checkpoints(trained.folder)

@@ -11,6 +11,10 @@ import argparse
 from pathlib import Path
 
 from utils.cli import integer, looking_parser, report, run
+from utils.engine import decode
+from utils.interpolation import surface
+from utils.latents import choose_sprites, encode, open_run, run_sprites
+from utils.plot import beside_corners, grid, save_figure, save_gif
 
 FOLDER = "exp2-PrarmsInterpolation"  # spelled so: it is the name that users' paths have
 DEFAULT_SPRITES = (9, 10, 12, 11)  # top left, top right, bottom left, bottom right
@@ -33,11 +37,6 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Draw the grid with its four originals."""
-    from utils.engine import decode
-    from utils.interpolation import surface
-    from utils.latents import choose_sprites, encode, open_run, run_sprites
-    from utils.plot import beside_corners, grid, save_figure, save_gif
-
     trained = open_run(args.run, args.checkpoint)
     corners = choose_sprites(run_sprites(trained, args.data_path), args.sprites, DEFAULT_SPRITES)
     z = surface(encode(trained.model, corners.pixels), args.steps)

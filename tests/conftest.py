@@ -22,8 +22,12 @@ def real_sprites() -> Path:
 
 @pytest.fixture
 def sprite_folder(tmp_path) -> Path:
-    """A folder of 12 small RGBA sprites, each a block of one colour."""
-    folder = tmp_path / "sprites"
+    """A folder of 12 small RGBA sprites."""
+    return write_sprites(tmp_path / "sprites")
+
+
+def write_sprites(folder: Path) -> Path:
+    """Write 12 sprites, each a block of one colour somewhere on a transparent canvas."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for index in range(12):

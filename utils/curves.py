@@ -77,5 +77,7 @@ def save_norm_curves(path: Path, paths: dict[str, list[list[float]]], shell: flo
         axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     all_axes[0].set_ylabel("norm of z")
     all_axes[0].set_ylim(bottom=0)
-    figure.legend(*all_axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    figure.legend(
+        *all_axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
+    )
     save_matplotlib(path, figure)

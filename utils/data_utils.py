@@ -4,6 +4,7 @@ sprites = load_sprites("figure", image_size=40)
 sprites.pixels  # (N, 3, 40, 40), uint8, on white
 """
 
+import hashlib
 import warnings
 import zipfile
 from collections import Counter
@@ -97,6 +98,13 @@ def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
     except DECODE_ERRORS as error:
         raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
     return to_tensor(np.array(pixels[None]))[0]
+
+
+def fingerprint(sprites: Sprites) -> str:
+    """Return the SHA-256 of the pixels and names of a set, by which a run knows its sprites."""
+    digest = hashlib.sha256(sprites.pixels.numpy().tobytes())
+    digest.update("\n".join(sprites.names).encode())
+    return digest.hexdigest()
 
 
 # ---- where the files are

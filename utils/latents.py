@@ -15,7 +15,7 @@ from torch import Tensor
 
 from model import VAE
 from utils.checkpoint import load_vae
-from utils.data_utils import Sprites, load_sprite, load_sprites
+from utils.data_utils import Sprites, fingerprint, load_sprite, load_sprites
 from utils.draws import split
 from utils.engine import to_float
 from utils.run_folder import checkpoints, newest_run, read_args
@@ -93,9 +93,18 @@ def run_sprites(run: Run, data_path: str | None = None) -> Sprites:
     return load_sprites(path, run.model.input_size)
 
 
-def run_split(run: Run, num_sprites: int) -> tuple[Tensor, Tensor]:
-    """Return the indices of the sprites that the run trained on, and of those held out."""
-    return split(num_sprites, run.settings.get("val_ratio", 0.01), run.settings.get("seed", 41))
+def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
+    """Return the pixels that a run trained on and those that it held out.
+
+    Returns
+    -------
+    dict
+        "training" and "held out" if these are the sprites of the run, else "all sprites".
+    """
+    if run.settings.get("sprites_sha256") != fingerprint(sprites):
+        return {"all sprites": sprites.pixels}
+    train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"])
+    return {"training": sprites.pixels[train], "held out": sprites.pixels[val]}
 
 
 def choose_sprites(

@@ -1,8 +1,8 @@
 """Draws 792 original pixel monsters by code.
 
-They are the training set of people who have no sprites of their own, and the source of the pictures
-in the README.  A monster is a body plan (of utils/bestiary.py) drawn from back to front in four colour ramps.
-To see all of them on one sheet::
+They are the training set of people who have no sprites of their own, and the source of the
+pictures in the README. A monster is a body plan of utils/bestiary.py, drawn from back to front in
+four colour ramps. To see all of them on one sheet::
 
     rows = [np.hstack([draw_monster(33 * i + j) for j in range(33)]) for i in range(24)]
     PIL.Image.fromarray(np.vstack(rows)).save("monsters.png")

@@ -86,7 +86,7 @@ def labelled_rows(rows: list[tuple[str, Tensor]], scale: int = 1) -> Figure:
 
     Rows may differ in length.
     """
-    labels = [note(label) for label, _ in rows]
+    labels = [note(label, NORMAL) for label, _ in rows]
     width = max(label.pixels.shape[1] for label in labels)
     lines = []
     for label, (_, images) in zip(labels, rows, strict=True):
@@ -127,6 +127,15 @@ def note(text: str, size: int = SMALL, anchor: str = "mm") -> Figure:
     x = {"l": 1, "m": width / 2, "r": width - 1}[anchor[0]]
     texts = (Text(x, (i + 0.5) * height, line, anchor, size) for i, line in enumerate(lines))
     return Figure(np.full((height * len(lines), width, 3), 255, np.uint8), tuple(texts))
+
+
+def columns(headings: list[str], cells: list[list[str]]) -> Figure:
+    """Return a table by its columns, the first to the left and the others to the right."""
+    notes = [
+        note("\n".join([heading, *column]), SMALL, "rm" if index else "lm")
+        for index, (heading, column) in enumerate(zip(headings, cells, strict=True))
+    ]
+    return join(notes, gap=2 * MARGIN)
 
 
 def titled(title: str, figure: Figure, subtitle: str = "") -> Figure:

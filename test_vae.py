@@ -1,0 +1,241 @@
+"""A trained VAE put to the test: samples, reconstructions, traversals, interpolation, metrics.
+
+    python test_vae.py
+    python test_vae.py --num_samples 200 --save_sprites --palette 16
+    python test_vae.py --arithmetic 003MS.png 001MS.png 004MS.png
+
+Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; run pytest there.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model import VAE
+from utils.cli import integer, looking_parser, number, report, run
+from utils.draws import prior_noise
+from utils.engine import decode, evaluate, reconstruct, to_float
+from utils.export import save_sprites
+from utils.interpolation import path
+from utils.latents import Chosen, choose_sprites, encode, known_split, open_run, run_sprites
+from utils.metrics import reconstruction_metrics
+from utils.plot import (
+    MARGIN,
+    Figure,
+    captioned,
+    grid,
+    join,
+    labelled_rows,
+    save_figure,
+    save_gif,
+    titled,
+)
+
+FOLDER = "test"
+DEFAULT_SPRITES = (1, 9)  # one to move around, and where to interpolate to
+COLUMNS = 10
+TRAVERSAL = (-3.0, 3.0, 11)  # from, to, steps
+PLANE_BOUND, PLANE_STEPS = 4.5, 8  # along a side
+MANIFOLD_STEPS = 20
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """Return the parser of this script's arguments."""
+    parser = looking_parser("Put a trained VAE to the test.")
+    parser.set_defaults(scale=2)
+    group = parser.add_argument_group("tests")
+    group.add_argument("--num_samples", type=integer(1, 10000), default=100, help="from the prior")
+    group.add_argument(
+        "--temperature", type=number(0), default=1.0, help="standard deviation of the prior"
+    )
+    group.add_argument("--seed", type=integer(0), default=41, help="of the samples")
+    group.add_argument(
+        "--sprites",
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="index, name or path: the first is traversed, both are interpolated; 1 9 if left out",
+    )
+    group.add_argument(
+        "--steps", type=integer(2, 1000), default=20, help="sprites of the interpolation"
+    )
+    group.add_argument(
+        "--plane",
+        nargs=2,
+        type=integer(0),
+        metavar=("I", "J"),
+        help="latent dimensions of the plane; the two most used if left out",
+    )
+    group.add_argument(
+        "--arithmetic", nargs=3, metavar=("A", "B", "C"), help="sprites: draw A - B + C"
+    )
+    group = parser.add_argument_group("files")
+    group.add_argument(
+        "--save_sprites", action="store_true", help="also write each sprite as a PNG of its own"
+    )
+    group.add_argument(
+        "--palette", type=integer(2, 255), metavar="N", help="colours of those; RGBA if left out"
+    )
+    group.add_argument("--gif", action="store_true", help="write the interpolation as a GIF too")
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    """Draw everything, and write the metrics."""
+    trained = open_run(args.run, args.checkpoint)
+    model = trained.model
+    if args.plane and max(args.plane) >= model.latent_size:
+        raise ValueError(f"--plane: latent dimensions are 0 to {model.latent_size - 1}")
+    sprites = run_sprites(trained, args.data_path)
+    ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
+    base, target = encode(model, ends.pixels)
+    parts = known_split(trained, sprites)
+
+    # In numbers: how good reconstructions are, and which latent dimensions are used.
+    kl = evaluate(model, next(iter(parts.values())))[2:]
+    by_use = kl.argsort(descending=True, stable=True).tolist()
+    metrics = {
+        "checkpoint": trained.checkpoint.as_posix(),
+        "sprites": {part: len(pixels) for part, pixels in parts.items()},
+        "reconstruction": {
+            part: reconstruction_metrics(model, pixels) for part, pixels in parts.items()
+        },
+        "kl": kl.sum().item(),
+        "kl_of_dimension": kl.tolist(),
+    }
+
+    # In pictures: each test decodes a set of latents.
+    noise = prior_noise(args.seed, args.num_samples, model.latent_size)
+    samples = decode(model, args.temperature * noise)
+    rows = [traverse(base, dim, torch.linspace(*TRAVERSAL)) for dim in by_use]
+    rows = decode(model, torch.cat(rows)).unflatten(0, (len(by_use), -1))
+    between = decode(model, path(base, target, args.steps))
+
+    figures = {
+        "samples": titled(
+            "Samples", grid(samples, COLUMNS, args.scale), f"temperature {args.temperature:g}"
+        ),
+        "reconstructions": draw_reconstructions(model, parts, metrics, args.scale),
+        "traversal": titled(
+            "Traversal",
+            labelled_rows(
+                [(f"z{d}  {kl[d]:.2f} nats", row) for d, row in zip(by_use, rows, strict=True)],
+                args.scale,
+            ),
+            f"{ends.names[0]}; one dimension from {TRAVERSAL[0]:g} to {TRAVERSAL[1]:g}, the most "
+            "used first, with its KL",
+        ),
+        "interpolation": titled(
+            "Interpolation",
+            grid(between, COLUMNS, args.scale),
+            f"linear, from {ends.names[0]} to {ends.names[1]}",
+        ),
+    }
+    dims = args.plane or by_use[:2]
+    if len(dims) == 2:
+        figures["plane"] = draw_plane(model, base, dims, ends.names[0], args.scale)
+    if args.arithmetic:
+        terms = choose_sprites(sprites, args.arithmetic, ())
+        figures["arithmetic"] = draw_arithmetic(model, terms, args.scale)
+    if model.latent_size == 2:
+        figures["manifold"] = draw_manifold(model, args.scale)
+
+    # Files.
+    folder = Path(args.vis_dir) / FOLDER
+    written = []
+    for name, figure in figures.items():
+        written.append(folder / f"{name}.{args.format}")
+        save_figure(written[-1], figure)
+    written.append(folder / f"overview.{args.format}")
+    save_figure(written[-1], overview(figures))
+    written.append(folder / "metrics.json")
+    written[-1].write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    if args.gif:
+        written.append(folder / "interpolation.gif")
+        save_gif(written[-1], [grid(image[None], 1, 3 * args.scale) for image in between])
+    if args.save_sprites:
+        kinds = {
+            "samples": {f"{i:04d}": image for i, image in enumerate(samples)},
+            "traversal": {
+                f"z{d:02d}_{i:02d}": image
+                for d, row in zip(by_use, rows, strict=True)
+                for i, image in enumerate(row)
+            },
+            "interpolation": {f"{i:03d}": image for i, image in enumerate(between)},
+        }
+        for kind, images in kinds.items():
+            save_sprites(folder / kind, images, args.palette)
+            written.append(folder / kind)
+    report(written, args.show)
+
+
+def traverse(z: Tensor, dim: int, values: Tensor) -> Tensor:
+    """Return copies of a latent (d,) in which one dimension takes each value, (len(values), d)."""
+    copies = z.repeat(len(values), 1)
+    copies[:, dim] = values
+    return copies
+
+
+def draw_reconstructions(model: VAE, parts: dict[str, Tensor], metrics: dict, scale: int) -> Figure:
+    """Return the last part (held-out sprites, where they are known) over its reconstructions."""
+    part, pixels = list(parts.items())[-1]
+    found = metrics["reconstruction"][part]
+    shown = pixels[:COLUMNS]
+    rows = [("original", shown), ("reconstruction", reconstruct(model, shown))]
+    return titled(
+        f"Reconstructions, {part}",
+        labelled_rows(rows, scale),
+        f"all {len(pixels)}: MSE {found['mse']:.4f}, PSNR {found['psnr']:.1f} dB, "
+        f"SSIM {found['ssim']:.3f}",
+    )
+
+
+def draw_plane(model: VAE, z: Tensor, dims: list[int], name: str, scale: int) -> Figure:
+    """Return a grid over two latent dimensions around a latent (d,)."""
+    across, down = dims
+    offsets = torch.linspace(-PLANE_BOUND, PLANE_BOUND, PLANE_STEPS)
+    rows = torch.cat([traverse(z, down, value) for value in z[down] + offsets[:, None]])
+    latents = torch.cat([traverse(row, across, z[across] + offsets) for row in rows])
+    return titled(
+        f"Plane of z{across} and z{down}",
+        grid(decode(model, latents), PLANE_STEPS, scale),
+        f"around {name}: z{across} to the right and z{down} down, {-PLANE_BOUND} to {PLANE_BOUND}",
+    )
+
+
+def draw_arithmetic(model: VAE, terms: Chosen, scale: int) -> Figure:
+    """Return A - B + C beside its three parents."""
+    a, b, c = encode(model, terms.pixels)
+    result = decode(model, (a - b + c)[None])
+    captions = [f"{sign} {name}" for sign, name in zip(" -+", terms.names, strict=True)]
+    images = torch.cat([to_float(terms.pixels), result])
+    return titled("Arithmetic", captioned(images, [*captions, "= decoded"], 4, scale))
+
+
+def draw_manifold(model: VAE, scale: int) -> Figure:
+    """Return the plane of a two-dimensional latent space, each step of equal probability.
+
+    Kingma and Welling 2014, figure 4: a grid through the inverse of the normal distribution.
+    """
+    steps = torch.special.ndtri((torch.arange(MANIFOLD_STEPS) + 0.5) / MANIFOLD_STEPS)
+    z = torch.cartesian_prod(steps, steps).flip(1)
+    return titled("Manifold", grid(decode(model, z), MANIFOLD_STEPS, scale))
+
+
+def overview(figures: dict[str, Figure]) -> Figure:
+    """Return all figures on one page, in two columns."""
+    right = ("traversal", "interpolation", "arithmetic")
+    columns = [
+        join(column, down=True, gap=2 * MARGIN, align="start")
+        for column in (
+            [figure for name, figure in figures.items() if name not in right],
+            [figures[name] for name in right if name in figures],
+        )
+    ]
+    return join(columns, gap=3 * MARGIN, align="start")
+
+
+if __name__ == "__main__":
+    run(main, get_args_parser())

@@ -1,0 +1,41 @@
+"""How good reconstructions are, in numbers."""
+
+import numpy as np
+from skimage.metrics import structural_similarity
+from torch import Tensor
+
+from model import VAE
+from utils.engine import evaluate, psnr, reconstruct, to_float
+
+
+def reconstruction_metrics(model: VAE, sprites: Tensor) -> dict[str, float]:
+    """Return the metrics of reconstructions from the mean, z = mu.
+
+    Parameters
+    ----------
+    model : VAE
+    sprites : Tensor, shape (N, 3, S, S), uint8
+
+    Returns
+    -------
+    dict
+        ``sse``, the squared error summed over the values of a sprite and averaged over sprites;
+        ``mse``, the same a value; ``psnr`` in dB, of that mean; ``ssim``, single scale, the mean
+        over sprites (Wang et al. 2004: Gaussian window of sigma 1.5).
+    """
+    sse = evaluate(model, sprites)[1].item()
+    mse = sse / sprites[0].numel()
+    originals, recons = to_float(sprites).numpy(), reconstruct(model, sprites).numpy()
+    similarity = [
+        structural_similarity(
+            original,
+            recon,
+            channel_axis=0,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+        for original, recon in zip(originals, recons, strict=True)
+    ]
+    return {"sse": sse, "mse": mse, "psnr": psnr(mse), "ssim": float(np.mean(similarity))}
