@@ -6,12 +6,14 @@ Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in 
 """
 
 import argparse
+import sys
 import time
 from functools import partial
 
 from utils.cli import Parser, integer, number, run
 
 MAX_SEED = 2**32 - 1
+NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
 TIMED_EPOCHS = 3  # by which the time of a run on a CPU is estimated
 ENOUGH_EPOCHS = 500  # for sharp reconstructions of some hundred sprites
 
@@ -91,6 +93,18 @@ def get_args_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--overwrite", action="store_true", help="delete the run that the folder holds"
     )
+    group.add_argument(
+        "--resume",
+        nargs="?",
+        const="",
+        metavar="DIR",
+        help="go on with the run in DIR, with its arguments; with the run of these if left out",
+    )
+    group.add_argument(
+        "--state_period",
+        type=integer(1),
+        help="epochs between two training states; if left out, they take 2 %% of the time",
+    )
     return parser
 
 
@@ -107,26 +121,34 @@ def check_args(args: argparse.Namespace) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Train a VAE, and leave its weights, its history and pictures of it in the run's folder."""
-    check_args(args)
-
     # Imported here so that --help and a wrong argument are answered without waiting for torch.
     import torch
 
     from model import VAE, initialize_from_data
-    from utils import run_folder
+    from utils import run_folder, state
     from utils.checkpoint import load_vae, save_weights
-    from utils.data_utils import fingerprint, load_sprites
+    from utils.data_utils import fingerprint, fingerprints, load_sprites
     from utils.device import choose_device
     from utils.draws import prior_noise, split
-    from utils.engine import train
+    from utils.engine import Progress, train
+    from utils.interrupt import Deferred, exit_code
     from utils.logger import DETAIL_PERIOD, Logger, duration
     from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
+    from utils.resume import resumed_args, typed_arguments
     from utils.snapshots import (
         NUM_SAMPLES,
         reconstruction_table,
         save_snapshots,
         tensorboard_pictures,
     )
+
+    # Arguments: those typed, or those of the run that goes on.
+    folder = run_folder.folder_name(args)
+    if args.resume is not None:
+        args, folder = resumed_args(args, typed_arguments(get_args_parser()))
+        if not state.state_paths(folder):
+            print(f"Nothing to resume: {folder} has no training state; starting at epoch 0.")
+    check_args(args)
 
     # Sprites: one uint8 tensor on the device.
     device, device_line = choose_device(args.device)
@@ -140,13 +162,11 @@ def main(args: argparse.Namespace) -> None:
 
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
+    resuming = args.resume is not None and bool(state.state_paths(folder))
     sizes = (args.image_size, args.hidden_size, args.latent_size)
-    if args.weights:
-        model = load_vae(args.weights, sizes)
-    else:
-        model = VAE(*sizes)
-        if args.init == "data":
-            initialize_from_data(model, train_sprites)
+    model = load_vae(args.weights, sizes) if args.weights and not resuming else VAE(*sizes)
+    if args.init == "data" and not args.weights and not resuming:
+        initialize_from_data(model, train_sprites)
     model.to(device)
     fused = device.type in ("cpu", "cuda")  # one kernel for all weights; not on every device
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
@@ -154,58 +174,84 @@ def main(args: argparse.Namespace) -> None:
         args.warmup_epochs = default_warmup(args.epoch)
         if args.warmup_epochs < FULL_WARMUP:
             print(f"Warm-up: {args.warmup_epochs} epochs, a tenth of this short run.")
-    schedule = partial(
-        learning_rate,
-        lr=args.lr,
-        min_lr=args.min_lr,
-        warmup_epochs=args.warmup_epochs,
-        epochs=args.epoch,
-    )
 
-    # Output: nothing is written before this line.
-    folder = run_folder.folder_name(args)
-    run_folder.claim_folder(folder, args.overwrite)
-    run_folder.save_args(
-        folder,
-        args,
-        device_used=str(device),
-        torch_version=torch.__version__,
-        sprites_sha256=fingerprint(sprites),
-    )
-    print(f"Output: {folder}", flush=True)
+    # Output: nothing is written before this line, and from here on signals wait for the next step.
+    settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
+    settings |= {"device_used": str(device), "sprites_sha256": fingerprint(sprites)}
+    trained = {"model": model, "optimizer": optimizer}
+    facts = {
+        "args": settings,
+        "sprites": fingerprints(sprites),
+        "conditions": {
+            "torch": str(torch.__version__),
+            "device": str(device),
+            "threads": torch.get_num_threads(),
+        },
+    }
+    progress = Progress()
+    with run_folder.locked(folder), Deferred() as stop:
+        if resuming:
+            print(*state.restore(folder, trained, progress, facts), sep="\n")
+            if progress.epoch == args.epoch:
+                print(f"The run in {folder} is finished; there is nothing to go on with.")
+                return
+        else:
+            run_folder.start(folder, settings, overwrite=args.overwrite or args.resume is not None)
+        print(f"Output: {folder}", flush=True)
 
-    # Training: a report an epoch, pictures now and then, and the weights.
-    started = time.perf_counter()
-    last = args.epoch - 1
-    saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
-    z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(device)
-    with Logger(folder, args.epoch) as logger:
-        for report in train(
-            model,
-            optimizer,
-            train_sprites,
-            val_sprites,
-            epochs=args.epoch,
-            batch_size=args.batch_size,
-            schedule=schedule,
-            seed=args.seed,
-            recon_weight=args.recon_weight,
-            kl_weight=args.kl_weight,
-        ):
-            epoch = report.epoch
-            logger.log(report)
-            if epoch + 1 == TIMED_EPOCHS and device.type == "cpu":
-                logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
-            if epoch % DETAIL_PERIOD == 0 or epoch == last:
-                logger.pictures(epoch, tensorboard_pictures(model, train_sprites, z))
-            if epoch in saved:
-                logger.read()  # a loss that is not finite ends the run before it reaches a file
-                save_weights(run_folder.checkpoint_path(folder, epoch), model)
-                save_snapshots(folder, model, train_sprites, val_sprites, z)
+        # Training: a report an epoch, pictures now and then, the weights, and the state.
+        started = time.perf_counter()
+        last = args.epoch - 1
+        saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
+        z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(device)
+        clock = state.Clock(args.state_period)
+        with Logger(folder, args.epoch, progress.epoch) as logger:
+            for report in train(
+                model,
+                optimizer,
+                train_sprites,
+                val_sprites,
+                epochs=args.epoch,
+                batch_size=args.batch_size,
+                schedule=partial(
+                    learning_rate,
+                    lr=args.lr,
+                    min_lr=args.min_lr,
+                    warmup_epochs=args.warmup_epochs,
+                    epochs=args.epoch,
+                ),
+                seed=args.seed,
+                recon_weight=args.recon_weight,
+                kl_weight=args.kl_weight,
+                progress=progress,
+                should_stop=stop.requested,
+            ):
+                epoch = report.epoch
+                logger.log(report)
+                if epoch + 1 == TIMED_EPOCHS and device.type == "cpu":
+                    logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
+                if epoch % DETAIL_PERIOD == 0 or epoch == last:
+                    logger.pictures(epoch, tensorboard_pictures(model, train_sprites, z))
+                if epoch in saved:
+                    logger.read()  # a loss that is not finite ends the run before it is saved
+                    save_weights(run_folder.checkpoint_path(folder, epoch), model)
+                    save_snapshots(folder, model, train_sprites, val_sprites, z)
+                if epoch == last or clock.is_due(epoch + 1):
+                    logger.flush()
+                    clock.time(state.save, folder, trained, progress, facts)
+            if progress.epoch < args.epoch:
+                logger.flush()
+                state.save(folder, trained, progress, facts)
 
+    if progress.epoch < args.epoch:
+        print(f"Stopped in epoch {progress.epoch}. Go on with: python main.py --resume {folder}")
+        sys.exit(exit_code(stop.number))
+    if stop.requested():  # too late to stop anything, but whoever sent it wants an answer
+        sys.exit(exit_code(stop.number))
     print(f"Trained {args.epoch} epochs in {duration(time.perf_counter() - started)}.")
     print(reconstruction_table(model, train_sprites, val_sprites))
-    print(f"See reconstructions.png and samples.png in {folder}, and the curves with")
+    print(f"See reconstructions.png and samples.png in {folder}, draw more with vis1.py, vis2.py,")
+    print("vis3.py and test_vae.py, and see the curves with")
     print(f"  tensorboard --logdir {folder}")
 
 

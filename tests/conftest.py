@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# The models of the tests are tiny: a second thread costs more than it gives.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import numpy as np
 import pytest
 from PIL import Image

@@ -3,6 +3,7 @@ import pickle
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from model import VAE
 from utils.checkpoint import load_vae, save_weights
@@ -27,7 +28,7 @@ def test_weights_come_back_with_their_sizes(tmp_path):
         torch.equal(a, b)
         for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
     )
-    assert os.listdir(tmp_path) == ["a.pt"]
+    assert sorted(os.listdir(tmp_path)) == ["a.pt", "a.pt.sha256"]
 
 
 def test_a_raw_state_dict_of_other_code_loads(tmp_path):
@@ -41,6 +42,35 @@ def test_other_sizes_are_refused_with_the_right_ones(tmp_path):
     load_vae(tmp_path / "a.pt", (12, 24, 5))
     with pytest.raises(ValueError, match="--image_size 12 --hidden_size 24 --latent_size 5"):
         load_vae(tmp_path / "a.pt", (12, 24, 6))
+
+
+def test_safetensors_of_the_same_keys_load(tmp_path):
+    model = VAE(12, 24, 5)
+    save_file(model.state_dict(), tmp_path / "a.safetensors")
+    again = load_vae(tmp_path / "a.safetensors")
+    assert torch.equal(again.encoder[1].weight, model.encoder[1].weight)
+    (tmp_path / "a.safetensors").write_bytes(os.urandom(100))
+    with pytest.raises(ValueError, match="not a readable checkpoint"):
+        load_vae(tmp_path / "a.safetensors")
+
+
+def test_a_flipped_bit_is_noticed_though_torch_reads_it(tmp_path):
+    path = tmp_path / "a.pt"
+    save_weights(path, VAE(8, 16, 3))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    torch.load(path, weights_only=True)
+    with pytest.raises(ValueError, match="is damaged"):
+        load_vae(path)
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path):
+    model = VAE(8, 16, 3)
+    model.decoder[0].bias.data[3] = torch.inf
+    with pytest.raises(FloatingPointError):
+        save_weights(tmp_path / "a.pt", model)
+    assert os.listdir(tmp_path) == []
 
 
 def test_what_is_no_checkpoint_is_refused_and_nothing_runs(tmp_path):
@@ -64,7 +94,7 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_runs(tmp_path):
     torch.save(state | {"encoder.1.weight": torch.zeros(16)}, tmp_path / "flat.pt")
     torch.save(state | {"encoder.1.weight": torch.zeros(16, 100)}, tmp_path / "square.pt")
     torch.save(state | {"encoder.3.bias": torch.full((16,), torch.nan)}, tmp_path / "nan.pt")
-    paths = [path for path in tmp_path.iterdir() if path.name != "whole.pt"]
+    paths = [path for path in tmp_path.iterdir() if not path.name.startswith("whole.pt")]
     assert len(paths) == 13
     for path in [*paths, tmp_path / "missing.pt", tmp_path]:
         with pytest.raises(ValueError) as error:

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import main
 from utils.checkpoint import load_vae
+from utils.plot import MARGIN
 
 SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
 FOLDER = "output_dir_lr0.0005_epoch{}_latent16_hidden32"
@@ -26,7 +27,7 @@ def train(run_script, sprite_folder):
 
 
 def states(folder):
-    return {path.name: load_vae(path).state_dict() for path in Path(folder).glob("*.pt")}
+    return {path.name: load_vae(path).state_dict() for path in Path(folder).glob("checkpoint_*.pt")}
 
 
 def test_the_defaults_are_the_documented_ones():
@@ -62,10 +63,15 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
     folder = Path(FOLDER.format(2))
     files = {path.name.split(".out.")[0] for path in folder.iterdir()}
     assert files == {
+        ".lock",
         "args.json",
         "checkpoint_0.pt",
+        "checkpoint_0.pt.sha256",
         "checkpoint_1.pt",
+        "checkpoint_1.pt.sha256",
         "history.csv",
+        "state_2_0.pt",
+        "state_2_0.pt.sha256",
         "reconstructions.png",
         "samples.png",
         "events",
@@ -77,8 +83,8 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
     for row in rows:
         recon, kl = float(row["recon"]), float(row["kl"])
         assert float(row["loss"]) == pytest.approx(10 * recon + kl, rel=1e-5)
-    # 10 x 10 samples of 40 + 2 pixels, enlarged three times.
-    assert Image.open(folder / "samples.png").size == (3 * (10 * 42 + 2),) * 2
+    # 10 x 10 samples of 40 pixels with gaps of 2, enlarged three times.
+    assert Image.open(folder / "samples.png").size == (3 * (10 * 42 - 2) + 2 * MARGIN,) * 2
     assert "held out" in out and "training" in out and "tensorboard --logdir" in out
     assert "Warm-up: 0 epochs" in out
 
@@ -102,9 +108,9 @@ def test_tensorboard_has_the_names_that_dashboards_know(train):
         expected = [float(row[column]) for row in rows]
         assert [point.value for point in points] == pytest.approx(expected, rel=1e-5)
     assert "train/sprites_per_second" in events.Tags()["scalars"]
-    kl = sum(events.Scalars(f"kl_of_dimension/{i:02d}")[1].value for i in range(16))
+    kl = sum(events.Scalars(f"z_kl/{i:02d}")[1].value for i in range(16))
     assert kl == pytest.approx(float(rows[50]["kl"]), rel=1e-4)
-    for name in ("train/x", "train/reconstruct_img", "samples/prior"):
+    for name in ("train/x", "train/reconstruct_img", "train/prior_samples"):
         assert [picture.step for picture in events.Images(name)] == [0, 50, 51]
 
 

@@ -4,8 +4,7 @@ save_weights(folder / "checkpoint_200.pt", model)
 model = load_vae("output_dir_.../checkpoint_200.pt")
 """
 
-import os
-import pickle
+import io
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -14,14 +13,23 @@ import torch
 from torch import Tensor
 
 from model import VAE
+from utils.files import read_verified, write_with_sum
 
 
 def save_weights(path: Path, model: VAE) -> None:
-    """Write the raw state dict, on the CPU, under a name that appears only when it is whole."""
+    """Write the raw state dict, on the CPU, and its sum beside it.
+
+    Raises
+    ------
+    FloatingPointError
+        If a weight is not finite; nothing is written then.
+    """
     state = OrderedDict((key, value.detach().cpu()) for key, value in model.state_dict().items())
-    temporary = path.with_name(path.name + ".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    if not is_finite(state):
+        raise FloatingPointError(f"weights are not finite numbers; {path.name} is not written")
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_with_sum(path, buffer.getbuffer())
 
 
 def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = None) -> VAE:
@@ -51,7 +59,7 @@ def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = Non
             f"{path} does not hold the weights of this VAE, encoder.{{1,3,5,7,9}} and "
             f"decoder.{{0,2,4,6}} with weight and bias ({first_line(error)})"
         ) from None
-    if not all(value.isfinite().all() for value in state.values()):
+    if not is_finite(state):
         raise ValueError(f"{path} holds weights that are not finite numbers")
     model.float()
     if expected_sizes and sizes != expected_sizes:
@@ -62,19 +70,38 @@ def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = Non
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Return what `torch.save` wrote, if it is a dictionary of tensors; see `load_vae`."""
-    if not Path(path).is_file():
+    """Return the dictionary of tensors in a checkpoint or ``.safetensors`` file; see `load_vae`."""
+    path = Path(path)
+    if not path.is_file():
         raise ValueError(f"there is no file {path}")
+    data = read_verified(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd pickles, which the checks below refuse
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+        state = parse_state(data, path.suffix)
+    except Exception as error:  # a damaged file raises whatever it likes; it is refused
         raise ValueError(f"{path} is not a readable checkpoint ({first_line(error)})") from None
-    is_state = isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())
-    if not is_state:
+    if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
         raise ValueError(f"{path} is not a state dict (a dictionary of names and tensors)")
     return state
+
+
+def parse_state(data: bytes, suffix: str) -> object:
+    """Return what `torch.save` or safetensors wrote, without running code that is in it."""
+    if suffix == ".safetensors":
+        from safetensors.torch import load
+
+        return load(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd pickles, which are refused a line later
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+
+def is_finite(value: object) -> bool:
+    """Return whether every floating-point tensor in nested dictionaries and lists is finite."""
+    if isinstance(value, Tensor):
+        return not value.is_floating_point() or bool(value.sum().isfinite())
+    if isinstance(value, dict):
+        return all(map(is_finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(is_finite, value))
 
 
 def sizes_of(state: dict[str, Tensor]) -> tuple[int, int, int]:

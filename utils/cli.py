@@ -7,9 +7,10 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
+from utils.interrupt import install
+
 EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 class Parser(argparse.ArgumentParser):
@@ -96,6 +97,7 @@ def span(low: float, high: float, above: bool = False) -> str:
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
     """Call `main` with the parsed arguments; turn what a user can mend into one line on stderr."""
+    install()
     args = parser.parse_args()
     try:
         main(args)
@@ -103,8 +105,6 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         fail(parser.prog, error, EXIT_BAD_INPUT)
     except (OSError, FloatingPointError) as error:
         fail(parser.prog, error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        fail(parser.prog, "interrupted", EXIT_INTERRUPTED)
 
 
 def fail(prog: str, message: object, code: int) -> None:

@@ -22,7 +22,7 @@ def new_axes():
 
 
 def read_history(path: Path) -> dict[str, list[float]]:
-    """Return the columns of a ``history.csv`` by their names.
+    """Return the columns of a ``history.csv`` by their names; a last row cut short is left out.
 
     Raises
     ------
@@ -31,9 +31,9 @@ def read_history(path: Path) -> dict[str, list[float]]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            rows = [row for row in csv.DictReader(file) if row["val_kl"] is not None]
         return {name: [float(row[name]) for row in rows] for name in rows[0]}
-    except (IndexError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error})") from None
 
 

@@ -100,11 +100,18 @@ def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
     return to_tensor(np.array(pixels[None]))[0]
 
 
+def fingerprints(sprites: Sprites) -> dict[str, str]:
+    """Return a digest of the pixels of each sprite by its name."""
+    pixels = sprites.pixels.numpy()
+    return {
+        name: hashlib.blake2b(pixels[index].tobytes(), digest_size=8).hexdigest()
+        for index, name in enumerate(sprites.names)
+    }
+
+
 def fingerprint(sprites: Sprites) -> str:
-    """Return the SHA-256 of the pixels and names of a set, by which a run knows its sprites."""
-    digest = hashlib.sha256(sprites.pixels.numpy().tobytes())
-    digest.update("\n".join(sprites.names).encode())
-    return digest.hexdigest()
+    """Return one digest of a set of sprites and their names, by which a run knows its own."""
+    return hashlib.sha256(repr(fingerprints(sprites)).encode()).hexdigest()
 
 
 # ---- where the files are

@@ -6,6 +6,7 @@ on it until whoever receives a report reads them.
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,15 @@ from model import VAE, vae_loss
 from utils.draws import epoch_draws, held_out_noise
 
 EVAL_BATCH = 1024  # sprites encoded at once: 20 MB as float32 at 40x40
+
+
+@dataclass
+class Progress:
+    """How far a run has come; with the state dicts of what is trained, all that it is."""
+
+    epoch: int = 0  # that goes on
+    step: int = 0  # the next one of it
+    totals: Tensor | None = None  # sums of `loss_vector` over its steps so far
 
 
 class Report(NamedTuple):
@@ -82,6 +92,7 @@ def train(
     seed: int,
     recon_weight: float,
     kl_weight: float,
+    progress: Progress | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
     """Train, and yield a report after each epoch.
@@ -98,6 +109,8 @@ def train(
     seed : int
         Of the permutations and the noise.
     recon_weight, kl_weight : float
+    progress : Progress, optional
+        Where to begin, kept up to date in place; from the start if left out.
     should_stop : callable
         Asked before each step; training ends, without a report, when it returns true.
 
@@ -111,7 +124,9 @@ def train(
     weights = {"recon_weight": recon_weight, "kl_weight": kl_weight}
     val_eps = held_out_noise(seed, len(val_sprites), model.latent_size).to(device)
 
-    for epoch in range(epochs):
+    progress = progress or Progress()
+    while progress.epoch < epochs:
+        epoch = progress.epoch
         lr = schedule(epoch)
         for group in optimizer.param_groups:
             group["lr"] = lr
@@ -124,15 +139,20 @@ def train(
         )
         order, eps = order.to(device), eps.to(device)
 
-        total = torch.zeros(2 + model.latent_size, device=device)
-        for indices, noise in zip(order, eps, strict=True):
+        if progress.totals is None:
+            progress.totals = torch.zeros(2 + model.latent_size)
+        progress.totals = progress.totals.to(device)
+        for step in range(progress.step, len(order)):
             if should_stop():
                 return
-            x = to_float(train_sprites[indices])
-            total += train_step(model, optimizer, x, noise, **weights)
+            x = to_float(train_sprites[order[step]])
+            progress.totals += train_step(model, optimizer, x, eps[step], **weights)
+            progress.step = step + 1
 
         val = evaluate(model, val_sprites, val_eps, **weights)
-        yield Report(epoch, lr, total / len(order), val, order.numel())
+        report = Report(epoch, lr, progress.totals / len(order), val, order.numel())
+        progress.epoch, progress.step, progress.totals = epoch + 1, 0, None
+        yield report
 
 
 @torch.no_grad()

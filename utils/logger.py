@@ -7,9 +7,12 @@ with Logger(folder, epochs=500) as logger:
 
 import csv
 import math
+import os
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import TextIO
 
 import torch
 from torch import Tensor
@@ -18,6 +21,7 @@ from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from utils.engine import Report
+from utils.files import write_whole
 from utils.plot import to_uint8
 
 READ_SECONDS = 0.5  # between two readings of the losses from the device
@@ -36,17 +40,22 @@ class Logger:
         Of the run.
     epochs : int
         Of the run, for the progress bar.
+    first_epoch : int
+        Above 0 in a run that goes on; what was written of this epoch and later ones is dropped.
     """
 
-    def __init__(self, folder: Path, epochs: int):
+    def __init__(self, folder: Path, epochs: int, first_epoch: int = 0):
         self.epochs = epochs
+        self.first_epoch = first_epoch
         self.unread: list[Report] = []
         self.read_at = self.started_at = time.perf_counter()
-        self.writer = SummaryWriter(str(folder), flush_secs=10)
-        self.history = (folder / "history.csv").open("w", newline="", encoding="utf-8")
-        self.rows = csv.writer(self.history)
-        self.rows.writerow(COLUMNS)
-        self.bar = tqdm(total=epochs, unit="epoch", disable=None, dynamic_ncols=True)
+        threading.excepthook = silence_disk_errors
+        self.writer = SummaryWriter(str(folder), flush_secs=10, purge_step=first_epoch or None)
+        self.history = open_history(folder / "history.csv", first_epoch)
+        self.rows = csv.writer(self.history, lineterminator="\n")
+        self.bar = tqdm(
+            total=epochs, initial=first_epoch, unit="epoch", disable=None, dynamic_ncols=True
+        )
 
     def __enter__(self):
         return self
@@ -61,6 +70,13 @@ class Logger:
         self.unread.append(report)
         if time.perf_counter() - self.read_at > READ_SECONDS:
             self.read()
+
+    def flush(self) -> None:
+        """Bring all that was logged to the disk."""
+        self.read()
+        self.history.flush()
+        os.fsync(self.history.fileno())
+        self.writer.flush()
 
     def read(self) -> None:
         """Read the kept reports from the device and write them everywhere.
@@ -80,7 +96,6 @@ class Logger:
         self.read_at = now
         for report, losses, val_losses in zip(reports, train, val, strict=True):
             self.write(report, losses, val_losses, rate)
-        self.history.flush()
 
     def write(self, report: Report, losses: list[float], val_losses: list[float], rate: float):
         """Write one epoch to ``history.csv``, TensorBoard and the console."""
@@ -106,7 +121,7 @@ class Logger:
             "train/sprites_per_second": rate,
         }
         if epoch % DETAIL_PERIOD == 0 or epoch == self.epochs - 1:
-            scalars |= {f"kl_of_dimension/{i:02d}": value for i, value in enumerate(kl)}
+            scalars |= {f"z_kl/{i:02d}": value for i, value in enumerate(kl)}
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, epoch)
 
@@ -115,7 +130,7 @@ class Logger:
         last = epoch == self.epochs - 1
         if self.bar.disable and (last or epoch % max(1, self.epochs // LINES_PER_RUN) == 0):
             elapsed = time.perf_counter() - self.started_at
-            left = elapsed / (epoch + 1) * (self.epochs - epoch - 1)
+            left = elapsed / (epoch + 1 - self.first_epoch) * (self.epochs - epoch - 1)
             self.say(
                 f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
                 f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s, {duration(left)} left"
@@ -140,6 +155,21 @@ class Logger:
         """Print a line without disturbing the progress bar."""
         tqdm.write(line)
         sys.stdout.flush()
+
+
+def open_history(path: Path, first_epoch: int) -> TextIO:
+    """Open a ``history.csv`` to go on at an epoch, with the rows before it kept."""
+    rows = [",".join(COLUMNS)]
+    if first_epoch:
+        rows += path.read_text(encoding="utf-8").splitlines()[1 : first_epoch + 1]
+    write_whole(path, "".join(f"{row}\n" for row in rows).encode())
+    return path.open("a", newline="", encoding="utf-8")
+
+
+def silence_disk_errors(error: threading.ExceptHookArgs) -> None:
+    """Keep TensorBoard's thread from printing an error that the main thread reports as well."""
+    if not issubclass(error.exc_type, OSError):
+        threading.__excepthook__(error)
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ A figure is one array of pixels, in which sprites are enlarged by whole factors 
 stay pixels, with texts on it. Figures are joined into larger ones, and written.
 """
 
-import os
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from utils.files import write_whole
 
 GAP = 2  # white around a sprite in a grid, in pixels of a sprite
 MARGIN = 12  # around a figure and between the parts of one, in pixels of the picture
@@ -205,9 +207,9 @@ def draw_texts(pixels: np.ndarray, texts: list[Text]) -> np.ndarray:
 
 def save_picture(path: Path, pixels: np.ndarray) -> None:
     """Write pixels (H, W, 3), uint8, as PNG under a name that appears only when it is whole."""
-    temporary = path.with_name(path.name + ".tmp")
-    Image.fromarray(pixels).save(temporary, format="PNG")
-    os.replace(temporary, path)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    write_whole(path, buffer.getvalue())
 
 
 def save_vector(path: Path, pixels: np.ndarray, texts: list[Text]) -> None:

@@ -3,7 +3,13 @@
 import json
 import re
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from utils.files import write_whole
 
 # Every file that a run writes. --overwrite removes these and nothing else.
 RUN_FILES = (
@@ -12,9 +18,11 @@ RUN_FILES = (
     "reconstructions.png",
     "samples.png",
     "checkpoint_*.pt",
+    "state_*.pt",
     "events.out.tfevents.*",
-    "*.tmp",
 )
+SUFFIXES = ("", ".sha256", ".tmp", ".sha256.tmp")  # sums, and what a killed run left unfinished
+LOCK = ".lock"  # stays, but holds nobody up when its process is gone
 
 
 def folder_name(args: Namespace) -> Path:
@@ -27,40 +35,53 @@ def folder_name(args: Namespace) -> Path:
 
 def own_files(folder: Path) -> list[Path]:
     """Return the files of a run that a folder holds."""
-    return [path for pattern in RUN_FILES for path in sorted(folder.glob(pattern))]
+    patterns = [pattern + suffix for pattern in RUN_FILES for suffix in SUFFIXES]
+    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
-def claim_folder(folder: Path, overwrite: bool) -> None:
-    """Make the folder of a new run, free of the files of another.
+def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
+    """Begin a run in a locked folder: remove the files of an older one, and write ``args.json``.
 
     Raises
     ------
     ValueError
-        If the folder holds a run and `overwrite` is false, or it cannot be written to.
+        If there is an older one and `overwrite` is false.
     """
     if own_files(folder) and not overwrite:
         raise ValueError(
-            f"{folder} holds a run already; name another --output_dir, "
-            "or give --overwrite to delete that run and start anew"
+            f"{folder} holds a run already; go on with it by --resume, start anew by --overwrite, "
+            "or name another --output_dir"
         )
+    for path in own_files(folder):
+        path.unlink()
+    text = json.dumps(settings, indent=2)
+    write_whole(folder / "args.json", f"{text}\n".encode())
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder of a run, and hold it for this process until it ends in whatever way.
+
+    Raises
+    ------
+    ValueError
+        If another process holds it, or it cannot be written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "args.json.tmp").write_text("")  # before anything is deleted: can we write?
-        for path in own_files(folder):
-            path.unlink()
+        lock = FileLock(folder / LOCK)
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"another process trains in {folder}; name another --output_dir") from None
     except OSError as error:
         raise ValueError(f"cannot write to the output folder {folder} ({error.strerror})") from None
+    with lock:
+        yield
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:
     """Return where the weights of an epoch are kept."""
     return folder / f"checkpoint_{epoch}.pt"
-
-
-def save_args(folder: Path, args: Namespace, **found: object) -> None:
-    """Write the arguments of a run, and what was found out for it, to ``args.json``."""
-    text = json.dumps(vars(args) | found, indent=2, default=str)
-    (folder / "args.json").write_text(text + "\n", encoding="utf-8")
 
 
 # ---- reading a run

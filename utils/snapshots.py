@@ -46,7 +46,7 @@ def tensorboard_pictures(model: VAE, train_sprites: Tensor, z: Tensor) -> dict[s
     return {
         "train/x": shown,
         "train/reconstruct_img": reconstruct(model, shown),
-        "samples/prior": decode(model, z[:NUM_SHOWN]),
+        "train/prior_samples": decode(model, z[:NUM_SHOWN]),
     }
 
 

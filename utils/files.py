@@ -1,0 +1,64 @@
+"""Files that are whole or not there, and sums by which damage is noticed."""
+
+import hashlib
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears under its name only when all of it is on the disk.
+
+    Whatever happens on the way (a kill, a power cut, a full disk), an older file of this name stays
+    as it was.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk, where the system knows how to."""
+    if os.name == "nt":  # Windows opens no folders
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sum_path(path: Path) -> Path:
+    """Return where the sum of a file is kept, in the format of the command sha256sum."""
+    return path.with_name(path.name + ".sha256")
+
+
+def write_with_sum(path: Path, data: bytes) -> None:
+    """Write a file and its SHA-256, the sum first: a file never lacks one."""
+    line = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
+    write_whole(sum_path(path), line.encode())
+    write_whole(path, data)
+
+
+def read_verified(path: Path) -> bytes:
+    """Return the bytes of a file, if they are those of its sum; a file without a sum is taken.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    data = path.read_bytes()
+    known = sum_path(path)
+    if known.is_file():
+        expected = known.read_bytes().split(b" ")[0]
+        if expected != hashlib.sha256(data).hexdigest().encode():
+            raise ValueError(f"{path} is damaged: it does not have the SHA-256 of {known.name}")
+    return data

@@ -1,0 +1,151 @@
+"""The state of a training run on disk: enough to go on as if nothing had happened.
+
+A state is a dictionary of what is trained (state dicts, whatever they are of), of the progress, and
+of what the bits depend on. There is no state of a generator in it, since all that is random comes
+from (seed, epoch). Two states are kept, ``state_{epoch}_{step}.pt``; an older one goes only when a
+newer one has been read back.
+"""
+
+import io
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from utils.checkpoint import is_finite
+from utils.engine import Progress
+from utils.files import read_verified, sum_path, write_with_sum
+from utils.resume import changed_conditions, check_sprites
+
+KEPT = 2
+TIME_SHARE = 0.02  # of a run that writing its states may take
+
+
+class Stateful(Protocol):
+    """A model, an optimiser, an average, ...: whatever has a state dict."""
+
+    def state_dict(self) -> dict: ...
+
+    def load_state_dict(self, state_dict: dict) -> object: ...
+
+
+def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: dict) -> None:
+    """Write a state, read it back, and only then remove all but the newest two.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    trained : dict
+        All that is trained, by name: anything with ``state_dict`` and ``load_state_dict``.
+    progress : Progress
+    facts : dict
+        ``args``, ``sprites`` (digests by name) and ``conditions`` (what the bits depend on).
+
+    Raises
+    ------
+    FloatingPointError
+        If a tensor is not finite; nothing is written then.
+    """
+    state = vars(progress) | facts
+    state["trained"] = {name: thing.state_dict() for name, thing in trained.items()}
+    if not is_finite(state):
+        raise FloatingPointError(
+            f"weights are not finite numbers in epoch {progress.epoch}; the states before it are "
+            "whole. Try a lower --lr or a longer --warmup_epochs"
+        )
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path = folder / f"state_{progress.epoch}_{progress.step}.pt"
+    write_with_sum(path, buffer.getbuffer())
+    read_verified(path)
+    for old in state_paths(folder)[KEPT:]:
+        old.unlink()
+        sum_path(old).unlink(missing_ok=True)
+
+
+def restore(
+    folder: Path, trained: dict[str, Stateful], progress: Progress, facts: dict
+) -> list[str]:
+    """Bring all that is trained and the progress to the newest whole state; see `save`.
+
+    Also removes what a killed process left unfinished, and states that are damaged.
+
+    Returns
+    -------
+    list of str
+        Lines for the console.
+
+    Raises
+    ------
+    ValueError
+        If no state is whole, or the sprites are others.
+    """
+    state, lines = load(folder)
+    check_sprites(state["sprites"], facts["sprites"])
+    for name, thing in trained.items():
+        thing.load_state_dict(state["trained"][name])
+    progress.epoch, progress.step, progress.totals = state["epoch"], state["step"], state["totals"]
+    for unfinished in folder.glob("*.tmp"):
+        unfinished.unlink()
+    lines += changed_conditions(state["conditions"], facts["conditions"])
+    return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
+
+
+def state_paths(folder: Path) -> list[Path]:
+    """Return the states of a run, the newest first."""
+    found = {path: re.fullmatch(r"state_(\d+)_(\d+)\.pt", path.name) for path in folder.glob("*")}
+    progress = {path: (int(m[1]), int(m[2])) for path, m in found.items() if m}
+    return sorted(progress, key=progress.get, reverse=True)
+
+
+def load(folder: Path) -> tuple[dict, list[str]]:
+    """Return the newest state that is whole, and a line for each newer one that is not.
+
+    Raises
+    ------
+    ValueError
+        If none is.
+    """
+    lines = []
+    for path in state_paths(folder):
+        try:
+            data = read_verified(path)
+            if not sum_path(path).is_file():
+                raise ValueError(f"{path} has lost its {sum_path(path).name}")
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), lines
+        except (OSError, ValueError) as error:
+            lines.append(f"Left out: {error}.")
+    raise ValueError(f"no training state in {folder} is whole; start anew with --overwrite")
+
+
+class Clock:
+    """Says when the next state is due.
+
+    Parameters
+    ----------
+    period : int or None
+        Epochs between two states; None for as often as two percent of the time allow.
+    """
+
+    def __init__(self, period: int | None):
+        self.period = period
+        self.written_at = time.perf_counter()
+        self.cost = 0.0  # seconds of the last writing
+
+    def is_due(self, epochs_done: int) -> bool:
+        """Return whether a state is due after so many epochs."""
+        if self.period is not None:
+            return epochs_done % self.period == 0
+        wait = max(self.cost, 0.1) / TIME_SHARE
+        return time.perf_counter() - self.written_at > wait
+
+    def time(self, write: Callable, *arguments: object) -> None:
+        """Write a state by calling a function, and note what it costs."""
+        started = time.perf_counter()
+        write(*arguments)
+        self.written_at = time.perf_counter()
+        self.cost = self.written_at - started
