@@ -127,10 +127,11 @@ def main(args: argparse.Namespace) -> None:
     from model import VAE, initialize_from_data
     from utils import run_folder, state
     from utils.checkpoint import load_vae, save_weights
-    from utils.data_utils import fingerprint, fingerprints, load_sprites
+    from utils.data_utils import load_sprites
     from utils.device import choose_device
     from utils.draws import prior_noise, split
     from utils.engine import Progress, train
+    from utils.fingerprint import fingerprint, fingerprints
     from utils.interrupt import Deferred, exit_code
     from utils.logger import DETAIL_PERIOD, Logger, duration
     from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
@@ -177,11 +178,12 @@ def main(args: argparse.Namespace) -> None:
 
     # Output: nothing is written before this line, and from here on signals wait for the next step.
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
-    settings |= {"device_used": str(device), "sprites_sha256": fingerprint(sprites)}
+    prints = fingerprints(sprites)
+    settings |= {"device_used": str(device), "sprites_sha256": fingerprint(prints)}
     trained = {"model": model, "optimizer": optimizer}
     facts = {
         "args": settings,
-        "sprites": fingerprints(sprites),
+        "sprites": prints,
         "conditions": {
             "torch": str(torch.__version__),
             "device": str(device),

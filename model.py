@@ -179,10 +179,10 @@ def pixel_statistics(sprites: Tensor) -> tuple[Tensor, float]:
     """
     total = torch.zeros(sprites[0].numel(), dtype=torch.float64)
     total_squared = torch.zeros_like(total)
-    for block in sprites.split(4096):  # a million sprites as float would not fit in memory
-        values = block.flatten(1).cpu().double() / 255
-        total += values.sum(0)
-        total_squared += values.square().sum(0)
+    for block in sprites.split(1024):  # a million sprites as float would not fit in memory
+        values = block.flatten(1).float() / 255
+        total += values.sum(0).cpu()
+        total_squared += values.square_().sum(0).cpu()
     mean = total / len(sprites)
     variance = (total_squared / len(sprites) - mean.square()).mean().clamp(min=0).item()
     # Rounding leaves about 1e-17 where every sprite is the same.

@@ -11,16 +11,19 @@ import argparse
 import contextlib
 import errno
 import io
+import logging
 import multiprocessing
 import os
 import random
 import resource
 import shutil
 import signal
+import struct
 import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -215,28 +218,51 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
+def mutate_png(data: bytes, rng: random.Random) -> bytes:
+    """Return a PNG with one chunk mutated, its check sum made to fit so that decoders go deeper."""
+    chunks, at = [], 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    index = rng.randrange(len(chunks) - 1)
+    kind, content = chunks[index]
+    if kind == b"IDAT" and rng.random() < 0.5:
+        content = zlib.compress(mutate(zlib.decompress(content), rng))
+    else:
+        content = mutate(content, rng) if content else rng.randbytes(4)
+    chunks[index] = (kind, content)
+    if rng.random() < 0.3:
+        chunks.insert(rng.randrange(1, len(chunks)), rng.choice(chunks))
+    parts = [
+        struct.pack(">I", len(c)) + k + c + struct.pack(">I", zlib.crc32(k + c)) for k, c in chunks
+    ]
+    return data[:8] + b"".join(parts)
+
+
 def fuzz(count: int, rng: random.Random) -> None:
     """Read mutated PNGs, checkpoints and zips; anything but a result or ValueError is a crash."""
     seeds = png_seeds()
-    torture("PNGs", count, seeds, "a.png", lambda path: load_sprite(path), rng)
+    torture("PNGs", count // 2, seeds, mutate, "a.png", load_sprite, rng)
+    torture("PNGs with sums", count - count // 2, seeds, mutate_png, "a.png", load_sprite, rng)
     save_weights(Path("seed.pt"), VAE(8, 16, 3))
     seed = Path("seed.pt").read_bytes()
-    torture("checkpoints", count // 10, [seed], "b.pt", lambda path: load_vae(path), rng)
+    torture("checkpoints", count // 10, [seed], mutate, "b.pt", load_vae, rng)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for index, data in enumerate(seeds):
             archive.writestr(f"{index}.png", data)
-    torture("zips", count // 10, [buffer.getvalue()], "c.zip", lambda path: load_sprites(path), rng)
+    torture("zips", count // 10, [buffer.getvalue()], mutate, "c.zip", load_sprites, rng)
 
 
-def torture(name, count, seeds, file, read, rng) -> None:
+def torture(name, count, seeds, change, file, read, rng) -> None:
     """Read `count` mutations of the seeds, and print what came of them."""
     path = Path(file)
     refused = crashes = slow = 0
     longest = 0.0
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(count):
-        path.write_bytes(mutate(rng.choice(seeds), rng))
+        path.write_bytes(change(rng.choice(seeds), rng))
         started = time.perf_counter()
         try:
             read(path)
@@ -281,5 +307,6 @@ def write_sprites(folder: Path) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of each break
     with contextlib.suppress(BrokenPipeError):
         run(main_torture, get_args_parser())

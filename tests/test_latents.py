@@ -7,9 +7,10 @@ from PIL import Image
 
 from model import VAE
 from utils.checkpoint import save_weights
-from utils.data_utils import fingerprint, load_sprites
+from utils.data_utils import load_sprites
 from utils.draws import split
 from utils.engine import to_float
+from utils.fingerprint import fingerprint, fingerprints
 from utils.latents import choose_sprites, encode, known_split, open_run, run_sprites
 
 
@@ -113,7 +114,7 @@ def test_the_split_of_a_run_is_known_while_its_sprites_are_the_same(tmp_path, sp
         "data_path": str(sprite_folder),
         "seed": 5,
         "val_ratio": 0.2,
-        "sprites_sha256": fingerprint(sprites),
+        "sprites_sha256": fingerprint(fingerprints(sprites)),
     }
     run = open_run(str(make_run(tmp_path / "run", **settings)), None)
     parts = known_split(run, run_sprites(run))

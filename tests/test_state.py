@@ -11,7 +11,7 @@ from utils.files import sum_path
 
 FACTS = {
     "args": {"lr": 1e-3},
-    "sprites": {"a.png": "01", "b.png": "02"},
+    "sprites": {"names": "a.png\0b.png", "digests": torch.arange(16, dtype=torch.uint8)},
     "conditions": {"torch": "3.0", "device": "cpu", "threads": 2},
 }
 
@@ -120,7 +120,7 @@ def test_what_is_not_finite_is_not_written(tmp_path, where):
 def test_changed_sprites_are_named(tmp_path):
     write(tmp_path, 1)
     facts = copy.deepcopy(FACTS)
-    facts["sprites"] = {"b.png": "03", "c.png": "04"}
+    facts["sprites"]["names"] = "b.png\0c.png"
     with pytest.raises(ValueError, match=r"missing: a\.png; new: c\.png; changed: b\.png"):
         state.restore(tmp_path, make(1), Progress(), facts)
 

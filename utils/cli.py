@@ -3,7 +3,6 @@
 import argparse
 import math
 import sys
-import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +52,8 @@ def looking_parser(description: str) -> Parser:
 
 def report(paths: list[Path], show: bool) -> None:
     """Print the paths that were written, and open them if that is wanted."""
+    import webbrowser
+
     for path in paths:
         print(path)
         if show:

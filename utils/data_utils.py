@@ -4,7 +4,6 @@ sprites = load_sprites("figure", image_size=40)
 sprites.pixels  # (N, 3, 40, 40), uint8, on white
 """
 
-import hashlib
 import warnings
 import zipfile
 from collections import Counter
@@ -98,20 +97,6 @@ def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
     except DECODE_ERRORS as error:
         raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
     return to_tensor(np.array(pixels[None]))[0]
-
-
-def fingerprints(sprites: Sprites) -> dict[str, str]:
-    """Return a digest of the pixels of each sprite by its name."""
-    pixels = sprites.pixels.numpy()
-    return {
-        name: hashlib.blake2b(pixels[index].tobytes(), digest_size=8).hexdigest()
-        for index, name in enumerate(sprites.names)
-    }
-
-
-def fingerprint(sprites: Sprites) -> str:
-    """Return one digest of a set of sprites and their names, by which a run knows its own."""
-    return hashlib.sha256(repr(fingerprints(sprites)).encode()).hexdigest()
 
 
 # ---- where the files are

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from model import VAE
 from utils.checkpoint import load_vae
-from utils.data_utils import Sprites, fingerprint, load_sprite, load_sprites
+from utils.data_utils import Sprites, load_sprite, load_sprites
 from utils.draws import split
 from utils.engine import to_float
+from utils.fingerprint import fingerprint, fingerprints
 from utils.run_folder import checkpoints, newest_run, read_args
 
 
@@ -101,7 +102,7 @@ def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
     dict
         "training" and "held out" if these are the sprites of the run, else "all sprites".
     """
-    if run.settings.get("sprites_sha256") != fingerprint(sprites):
+    if run.settings.get("sprites_sha256") != fingerprint(fingerprints(sprites)):
         return {"all sprites": sprites.pixels}
     train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"])
     return {"training": sprites.pixels[train], "held out": sprites.pixels[val]}

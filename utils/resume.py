@@ -7,7 +7,6 @@ from utils.run_folder import folder_name, read_args
 
 # Typed beside --resume, these may differ from the run's. The sprites are compared one by one.
 FREE = {"resume", "device", "data_path", "state_period"}
-SHOWN = 5  # names of changed sprites in a message
 
 
 def typed_arguments(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> set[str]:
@@ -51,24 +50,6 @@ def resumed_args(args: argparse.Namespace, typed: set[str]) -> tuple[argparse.Na
         )
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
     return argparse.Namespace(**vars(args) | kept | {"resume": args.resume}), folder
-
-
-def check_sprites(known: dict[str, str], now: dict[str, str]) -> None:
-    """Raise ValueError if sprites are not those of the run, by their digests, and say which."""
-    problems = [
-        f"{what}: {', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
-        for what, names in (
-            ("missing", [name for name in known if name not in now]),
-            ("new", [name for name in now if name not in known]),
-            ("changed", [name for name in known if now.get(name, known[name]) != known[name]]),
-        )
-        if names
-    ]
-    if problems:
-        raise ValueError(
-            f"the sprites are not those that the run trained on ({'; '.join(problems)}); "
-            "put them back, or start a new run"
-        )
 
 
 def changed_conditions(known: dict[str, object], now: dict[str, object]) -> list[str]:

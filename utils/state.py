@@ -18,7 +18,8 @@ import torch
 from utils.checkpoint import is_finite
 from utils.engine import Progress
 from utils.files import read_verified, sum_path, write_with_sum
-from utils.resume import changed_conditions, check_sprites
+from utils.fingerprint import check_sprites
+from utils.resume import changed_conditions
 
 KEPT = 2
 TIME_SHARE = 0.02  # of a run that writing its states may take
@@ -43,7 +44,7 @@ def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: 
         All that is trained, by name: anything with ``state_dict`` and ``load_state_dict``.
     progress : Progress
     facts : dict
-        ``args``, ``sprites`` (digests by name) and ``conditions`` (what the bits depend on).
+        ``args``, ``sprites`` (their `fingerprints`) and ``conditions`` (what the bits depend on).
 
     Raises
     ------
