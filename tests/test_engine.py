@@ -40,7 +40,7 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
     twin, adam = start(sprites)
     for epoch in range(3):
         adam.param_groups[0]["lr"] = 1e-3 / (epoch + 1)
-        order, eps = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
+        order, eps, _ = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
         losses = []
         for indices, noise in zip(order, eps, strict=True):
             x = to_float(sprites[indices])
