@@ -150,7 +150,6 @@ def main(args: argparse.Namespace) -> None:
 
     # Imported here so that --help and a wrong argument are answered without waiting for torch.
     import torch
-
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     from model import VAE, initialize_from_data

@@ -1,4 +1,4 @@
-"""Augmentation: each sprite of a batch a little different every time that it is trained on.
+"""Augmentation: each sprite a little different every time that it is trained on.
 
     x = augment(x, uniforms)
 
@@ -13,60 +13,110 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-NUM_UNIFORMS = 12  # random numbers a sprite
+NUM_UNIFORMS = 7  # random numbers that a sprite takes; see `move` and `turn_hue`
 
 
 class Strengths(NamedTuple):
-    mirror: float = 0.5
-    shift: int = 3
-    scale: float = 0.0
-    stretch: float = 0.0
-    rotate: float = 0.0
-    bend: float = 0.0
-    hue: float = 0.5
-    swap: float = 0.0
-    bell: int = 0
+    """How much is changed; 0 turns a change off. The defaults are by benchmarks/quality.md."""
+
+    mirror: float = 0.5  # share of the sprites
+    shift: int = 2  # pixels at most, each way
+    scale: float = 0.1  # of the logarithm of the size, at most, each way: 0.1 is 10 %
+    stretch: float = 0.1  # the same, wider and lower or narrower and higher
+    hue: float = 0.5  # share of the sprites that get another hue
 
 
-def augment(x: Tensor, uniforms: Tensor, strengths: Strengths = Strengths()) -> Tensor:
-    return rotate_hue(move(x, uniforms, strengths), uniforms, strengths)
+DEFAULT = Strengths()
 
 
-def move(x: Tensor, uniforms: Tensor, strengths: Strengths) -> Tensor:
+def augment(x: Tensor, uniforms: Tensor, strengths: Strengths = DEFAULT) -> Tensor:
+    """Return sprites that are mirrored, moved, scaled and recoloured as the uniforms say.
+
+    A function of its arguments alone, on any device, which never waits for the device.
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, 3, S, S), float32, in [0, 1]
+    uniforms : Tensor, shape (B, NUM_UNIFORMS), float32, in [0, 1)
+        0.5 in all but the shares (columns 0 and 5) changes nothing.
+    strengths : Strengths
+
+    Returns
+    -------
+    Tensor, shape (B, 3, S, S), float32, in [0, 1]
+    """
+    mirror, across, down, scale, stretch, hue, turn = uniforms.unbind(1)
+    moved = move(
+        x,
+        mirror=mirror < strengths.mirror,
+        across=whole_steps(across, strengths.shift),
+        down=whole_steps(down, strengths.shift),
+        width=torch.exp(both_ways(scale, strengths.scale) + both_ways(stretch, strengths.stretch)),
+        height=torch.exp(both_ways(scale, strengths.scale) - both_ways(stretch, strengths.stretch)),
+    )
+    return turn_hue(moved, 2 * math.pi * turn * (hue < strengths.hue))
+
+
+def both_ways(uniform: Tensor, most: float) -> Tensor:
+    """Return uniforms in [0, 1) as numbers in [-most, most)."""
+    return (2 * uniform - 1) * most
+
+
+def whole_steps(uniform: Tensor, most: int) -> Tensor:
+    """Return uniforms in [0, 1) as whole numbers from -most to most, all equally likely."""
+    return torch.floor(uniform * (2 * most + 1)).clamp(max=2 * most) - most
+
+
+def move(
+    x: Tensor, *, mirror: Tensor, across: Tensor, down: Tensor, width: Tensor, height: Tensor
+) -> Tensor:
+    """Return sprites mirrored, scaled about their centre and shifted, white where nothing was.
+
+    A pixel of the result is the nearest pixel of the sprite, so that no new colours appear.
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, 3, S, S)
+    mirror : Tensor, shape (B,), bool
+    across, down : Tensor, shape (B,)
+        Pixels to the right and to the bottom.
+    width, height : Tensor, shape (B,)
+        Factors; 1 leaves the size as it is.
+    """
     size = x.shape[-1]
-    u = uniforms[:, :, None, None].unbind(1)  # each (B, 1, 1)
-    span = 2 * strengths.shift + 1
-    if strengths.bell:
-        dx = ((u[1] + u[9] - 1) * (strengths.shift + 1)).round()
-        dy = ((u[2] + u[10] - 1) * (strengths.shift + 1)).round()
-    else:
-        dx = torch.floor(u[1] * span) - strengths.shift
-        dy = torch.floor(u[2] * span) - strengths.shift
-    sign = 1 - 2 * (u[0] < strengths.mirror).float()
-    zoom = torch.exp((2 * u[3] - 1) * strengths.scale)
-    str_ = torch.exp((2 * u[4] - 1) * strengths.stretch)
-    angle = (2 * u[5] - 1) * strengths.rotate
     centre = (size - 1) / 2
-    grid = torch.arange(size, device=x.device) - centre
-    down, across = grid[:, None] - dy, grid[None, :] - dx  # (B, S, 1), (B, 1, S)
-    row = (torch.cos(angle) * down - torch.sin(angle) * across) / (zoom * str_)
-    column = sign * (torch.sin(angle) * down + torch.cos(angle) * across) / (zoom / str_)
-    if strengths.bend:
-        tau = 2 * math.pi
-        column = column + strengths.bend * torch.sin(tau * (grid[:, None] / size + u[9]))
-        row = row + strengths.bend * torch.sin(tau * (grid[None, :] / size + u[10]))
-    row = torch.round(row + centre)
-    column = torch.round(column + centre)
-    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
-    index = (row * size + column).clamp(0, size * size - 1).long()
-    moved = x.flatten(2).gather(2, index.flatten(1)[:, None].expand(-1, 3, -1)).view_as(x)
+    place = torch.arange(size, device=x.device) - centre
+    width = torch.where(mirror, -width, width)
+    row = torch.round((place - down[:, None]) / height[:, None] + centre)  # (B, S)
+    column = torch.round((place - across[:, None]) / width[:, None] + centre)  # (B, S)
+    index = row[:, :, None] * size + column[:, None, :]  # (B, S, S), of the pixel that is taken
+    inside = within(row, size)[:, :, None] & within(column, size)[:, None, :]
+    index = index.clamp(0, size * size - 1).long().flatten(1)
+    moved = x.flatten(2).gather(2, index[:, None].expand(-1, 3, -1)).view_as(x)
     return torch.where(inside[:, None], moved, 1.0)
 
 
-def rotate_hue(x: Tensor, uniforms: Tensor, strengths: Strengths) -> Tensor:
-    chosen, turn, swap = uniforms[:, 6:9, None, None, None].unbind(1)
-    angle = 2 * math.pi * turn * (chosen < strengths.hue)
-    x = torch.where(swap < strengths.swap, x.flip(1), x)
+def within(place: Tensor, size: int) -> Tensor:
+    """Return which places are in [0, size)."""
+    return (place >= 0) & (place < size)
+
+
+def turn_hue(x: Tensor, angle: Tensor) -> Tensor:
+    """Return sprites whose colours are turned about the grey axis of the RGB cube.
+
+    The mean of the three channels stays, and so do white and every grey, exactly; what leaves the
+    cube is clipped. A third of a full turn makes red green, green blue and blue red. This is
+    Rodrigues' formula about (1, 1, 1) / sqrt(3), written so that grey makes differences of 0.
+
+    Parameters
+    ----------
+    x : Tensor, shape (B, 3, S, S), in [0, 1]
+    angle : Tensor, shape (B,), in radians
+    """
+    angle = angle[:, None, None, None]
+    red, green, blue = x.unbind(1)
     grey = x.mean(1, keepdim=True)
-    across = (x.roll(1, 1) - x.roll(-1, 1)) / math.sqrt(3)
-    return (x + (torch.cos(angle) - 1) * (x - grey) + torch.sin(angle) * across).clamp(0, 1)
+    turned = torch.stack([blue - green, red - blue, green - red], 1)
+    chroma = x - grey
+    x = x + (torch.cos(angle) - 1) * chroma + torch.sin(angle) / math.sqrt(3) * turned
+    return x.clamp(0, 1)
