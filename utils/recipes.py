@@ -12,9 +12,9 @@ RECIPES = {
     "generalize": {
         "augment": True,
         "batch_size": 64,
-        "lr": 3e-4,
-        "min_lr": 3e-4,  # constant; the average takes the place of a falling rate
+        "lr": 2e-4,
+        "min_lr": 2e-4,  # constant; the average takes the place of a falling rate
         "ema": 0.998,
-        "epoch": 700,
+        "epoch": 600,
     },
 }
