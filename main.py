@@ -7,6 +7,7 @@ Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in 
 
 import argparse
 import time
+from copy import deepcopy
 from functools import partial
 
 from utils.cli import Parser, integer, number, run
@@ -150,7 +151,6 @@ def main(args: argparse.Namespace) -> None:
 
     # Imported here so that --help and a wrong argument are answered without waiting for torch.
     import torch
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     from model import VAE, initialize_from_data
     from utils import run_folder
@@ -192,10 +192,8 @@ def main(args: argparse.Namespace) -> None:
     model.to(device)
     fused = device.type in ("cpu", "cuda")  # one kernel for all weights; not on every device
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
-    average = None
-    if args.ema:
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.ema))
-    shown = average.module if average else model  # what is saved and drawn
+    average = deepcopy(model) if args.ema else None
+    shown = average or model  # what is saved and drawn
     if args.warmup_epochs is None:
         args.warmup_epochs = default_warmup(args.epoch)
         if args.warmup_epochs < FULL_WARMUP:
@@ -239,6 +237,7 @@ def main(args: argparse.Namespace) -> None:
             kl_weight=args.kl_weight,
             augment=augment if args.augment else None,
             average=average,
+            decay=args.ema,
         ):
             epoch = report.epoch
             logger.log(report)

@@ -1,8 +1,8 @@
 import math
+from copy import deepcopy
 
 import pytest
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model import VAE, initialize_from_data, vae_loss
 from utils.augment import NUM_UNIFORMS
@@ -86,34 +86,28 @@ def test_augmentation_is_handed_each_batch_and_its_uniforms(sprites):
 
 def test_the_average_by_hand(sprites):
     model, optimizer = start(sprites)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.7))
-    by_hand = []
+    average = deepcopy(model)
+    expected, steps = weights(model), 0
 
     def look():  # before each step, so that the weights are those after the step before
-        by_hand.append(weights(model))
+        nonlocal expected, steps
+        if steps:
+            d = min(0.5, (1 + steps) / (10 + steps))
+            expected = d * expected + (1 - d) * weights(model)
+            assert torch.allclose(weights(average), expected, atol=1e-6)
+        steps += 1
         return False
 
-    reports = list(
-        train(
-            model,
-            optimizer,
-            sprites[:12],
-            sprites[12:],
-            average=average,
-            should_stop=look,
-            **SETTINGS,
-        )
-    )
-    expected, *later = [*by_hand[1:], weights(model)]  # the first step's weights are the start
-    for vector in later:
-        expected = 0.7 * expected + 0.3 * vector
-    assert torch.allclose(weights(average.module), expected, atol=1e-6)
+    options = {"average": average, "decay": 0.5, "should_stop": look}
+    settings = SETTINGS | {"epochs": 5}
+    reports = list(train(model, optimizer, sprites[:12], sprites[12:], **settings, **options))
+    assert steps == 15  # the bound of the decay changes at step 8
     # Held-out losses are the average's, and the model is trained as without one.
-    assert torch.equal(
-        reports[-1].val, evaluate(average.module, sprites[12:], held_out_noise(41, 2, 3))
-    )
+    eps = held_out_noise(41, 2, 3)
+    assert torch.equal(reports[-1].val, evaluate(average, sprites[12:], eps))
+    assert not torch.equal(reports[-1].val, evaluate(model, sprites[12:], eps))
     twin, optimizer = start(sprites)
-    list(train(twin, optimizer, sprites[:12], sprites[12:], **SETTINGS))
+    list(train(twin, optimizer, sprites[:12], sprites[12:], **settings))
     assert torch.equal(weights(model), weights(twin))
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
 from model import VAE, vae_loss
 from utils.augment import NUM_UNIFORMS
@@ -85,7 +84,8 @@ def train(
     recon_weight: float,
     kl_weight: float,
     augment: Callable[[Tensor, Tensor], Tensor] | None = None,
-    average: AveragedModel | None = None,
+    average: VAE | None = None,
+    decay: float = 0.0,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
     """Train, and yield a report after each epoch.
@@ -105,8 +105,10 @@ def train(
     augment : callable, optional
         From a batch (B, 3, S, S), float32 in [0, 1], and its uniforms to the batch that is
         trained on; see utils/augment.py.
-    average : AveragedModel, optional
-        Of the model; takes in the weights after each step.
+    average : VAE, optional
+        A copy of the model that becomes the running average of its weights.
+    decay : float
+        Of the average, a step, in [0, 1).
     should_stop : callable
         Asked before each step; training ends, without a report, when it returns true.
 
@@ -121,6 +123,7 @@ def train(
     weights = {"recon_weight": recon_weight, "kl_weight": kl_weight}
     val_eps = held_out_noise(seed, len(val_sprites), model.latent_size).to(device)
 
+    step = 0
     for epoch in range(epochs):
         lr = schedule(epoch)
         for group in optimizer.param_groups:
@@ -143,11 +146,24 @@ def train(
             if augment:
                 x = augment(x, numbers)
             total += train_step(model, optimizer, x, noise, **weights)
+            step += 1
             if average:
-                average.update_parameters(model)
+                update_average(average, model, decay, step)
 
-        val = evaluate(average.module if average else model, val_sprites, val_eps, **weights)
+        val = evaluate(average or model, val_sprites, val_eps, **weights)
         yield Report(epoch, lr, total / len(order), val, order.numel())
+
+
+@torch.no_grad()
+def update_average(average: VAE, model: VAE, decay: float, step: int) -> None:
+    """Take the weights after a step, counted from 1, into their running average.
+
+        average = d * average + (1 - d) * weights, with d = min(decay, (1 + step) / (10 + step))
+
+    The second bound forgets the start: early on it is an average over about a tenth of the run.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
 
 
 @torch.no_grad()
