@@ -70,12 +70,12 @@ def stop_after(monkeypatch, steps, number=signal.SIGTERM):
     monkeypatch.setattr(Deferred, "requested", requested)
 
 
-def same(folder, unbroken):
+def same(folder, unbroken, name_there=FOLDER):
     """Assert that a run ended as the unbroken one did."""
     for name in ["history.csv", "samples.png", "reconstructions.png"] + [
         f"checkpoint_{epoch}.pt" for epoch in (0, 7, 14, 21, 28, 29)
     ]:
-        assert (folder / name).read_bytes() == (unbroken / FOLDER / name).read_bytes(), name
+        assert (folder / name).read_bytes() == (unbroken / name_there / name).read_bytes(), name
     assert not list(folder.glob("*.tmp"))
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
     for name in ("train/epoch_loss", "val/epoch_loss", "train/lr"):
@@ -94,6 +94,17 @@ def test_stopped_by_a_signal_and_resumed(train, unbroken, monkeypatch, number, s
     assert code == 0, err
     assert f"Resuming in epoch {(steps - 1) // 2}, at step {(steps - 1) % 2}." in out
     same(FOLDER, unbroken)
+
+
+def test_a_run_with_augmentation_and_an_average_is_resumed_alike(train, monkeypatch):
+    recipe = [*ARGUMENTS, "--augment", "--ema", "0.9"]
+    assert train(*recipe)[0] == 0
+    FOLDER.rename("whole")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 25)
+        assert train(*recipe)[0] == 143
+    assert train("--resume", FOLDER)[0] == 0
+    same(FOLDER, Path(), Path("whole"))
 
 
 def test_stopped_many_times(train, unbroken, monkeypatch):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model import VAE, vae_loss
+from utils.augment import NUM_UNIFORMS
 from utils.draws import epoch_draws, held_out_noise
 
 EVAL_BATCH = 1024  # sprites encoded at once: 20 MB as float32 at 40x40
@@ -93,6 +94,9 @@ def train(
     recon_weight: float,
     kl_weight: float,
     progress: Progress | None = None,
+    augment: Callable[[Tensor, Tensor], Tensor] | None = None,
+    average: VAE | None = None,
+    decay: float = 0.0,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
     """Train, and yield a report after each epoch.
@@ -111,6 +115,13 @@ def train(
     recon_weight, kl_weight : float
     progress : Progress, optional
         Where to begin, kept up to date in place; from the start if left out.
+    augment : callable, optional
+        From a batch (B, 3, S, S), float32 in [0, 1], and its uniforms to the batch that is
+        trained on; see utils/augment.py.
+    average : VAE, optional
+        A copy of the model that becomes the running average of its weights.
+    decay : float
+        Of the average, a step, in [0, 1).
     should_stop : callable
         Asked before each step; training ends, without a report, when it returns true.
 
@@ -118,7 +129,8 @@ def train(
     ------
     Report
         Train losses are means over the epoch's batches as the weights went by; held-out losses
-        are those of the weights at its end, with z drawn once as in training.
+        are those of the weights at its end (of their average, where there is one), with z drawn
+        once as in training.
     """
     device = train_sprites.device
     weights = {"recon_weight": recon_weight, "kl_weight": kl_weight}
@@ -130,14 +142,15 @@ def train(
         lr = schedule(epoch)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        order, eps = epoch_draws(
+        order, eps, uniforms = epoch_draws(
             seed,
             epoch,
             num_sprites=len(train_sprites),
             batch_size=batch_size,
             latent_size=model.latent_size,
+            num_uniforms=NUM_UNIFORMS if augment else 0,
         )
-        order, eps = order.to(device), eps.to(device)
+        order, eps, uniforms = order.to(device), eps.to(device), uniforms.to(device)
 
         if progress.totals is None:
             progress.totals = torch.zeros(2 + model.latent_size)
@@ -146,13 +159,29 @@ def train(
             if should_stop():
                 return
             x = to_float(train_sprites[order[step]])
+            if augment:
+                x = augment(x, uniforms[step])
             progress.totals += train_step(model, optimizer, x, eps[step], **weights)
             progress.step = step + 1
+            if average:
+                update_average(average, model, decay, epoch * len(order) + step + 1)
 
-        val = evaluate(model, val_sprites, val_eps, **weights)
+        val = evaluate(average or model, val_sprites, val_eps, **weights)
         report = Report(epoch, lr, progress.totals / len(order), val, order.numel())
         progress.epoch, progress.step, progress.totals = epoch + 1, 0, None
         yield report
+
+
+@torch.no_grad()
+def update_average(average: VAE, model: VAE, decay: float, step: int) -> None:
+    """Take the weights after a step, counted from 1, into their running average.
+
+        average = d * average + (1 - d) * weights, with d = min(decay, (1 + step) / (10 + step))
+
+    The second bound forgets the start: early on it is an average over about a tenth of the run.
+    """
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
 
 
 @torch.no_grad()
