@@ -6,13 +6,17 @@ Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in 
 """
 
 import argparse
-import sys
 import time
 from copy import deepcopy
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from utils.cli import Parser, integer, number, run
 from utils.recipes import RECIPES
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_SEED = 2**32 - 1
 NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
@@ -159,38 +163,36 @@ def check_args(args: argparse.Namespace) -> None:
         raise ValueError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
 
 
+# Torch is imported in the functions below, not at the top: --help and a wrong argument are answered
+# without waiting for it.
+
+
 def main(args: argparse.Namespace) -> None:
     """Train a VAE, and leave its weights, its history and pictures of it in the run's folder."""
-    # Imported here so that --help and a wrong argument are answered without waiting for torch.
     import torch
 
     from model import VAE, initialize_from_data
     from utils import run_folder, state
-    from utils.augment import augment
-    from utils.checkpoint import load_vae, save_weights
+    from utils.checkpoint import load_vae
     from utils.data_utils import load_sprites
     from utils.device import choose_device
-    from utils.draws import prior_noise, split
-    from utils.engine import Progress, train
+    from utils.draws import split
     from utils.fingerprint import fingerprint, fingerprints
-    from utils.interrupt import Deferred, exit_code
-    from utils.logger import DETAIL_PERIOD, Logger, duration
-    from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
+    from utils.lr_sched import FULL_WARMUP, default_warmup
     from utils.resume import resumed_args, typed_arguments
-    from utils.snapshots import (
-        NUM_SAMPLES,
-        reconstruction_table,
-        save_snapshots,
-        tensorboard_pictures,
-    )
 
     # Arguments: those typed, or those of the run that goes on.
-    folder = run_folder.folder_name(args)
+    folder, resuming = run_folder.folder_name(args), False
     if args.resume is not None:
         args, folder = resumed_args(args, typed_arguments(get_args_parser()))
-        if not state.state_paths(folder):
+        resuming = state.can_resume(folder)
+        if not resuming:
             print(f"Nothing to resume: {folder} has no training state; starting at epoch 0.")
     check_args(args)
+    if args.warmup_epochs is None:
+        args.warmup_epochs = default_warmup(args.epoch)
+        if args.warmup_epochs < FULL_WARMUP:
+            print(f"Warm-up: {args.warmup_epochs} epochs, a tenth of this short run.")
 
     # Sprites: one uint8 tensor on the device.
     device, device_line = choose_device(args.device)
@@ -205,98 +207,120 @@ def main(args: argparse.Namespace) -> None:
 
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
-    resuming = args.resume is not None and bool(state.state_paths(folder))
     sizes = (args.image_size, args.hidden_size, args.latent_size)
-    model = load_vae(args.weights, sizes) if args.weights and not resuming else VAE(*sizes)
-    if args.init == "data" and not args.weights and not resuming:
-        initialize_from_data(model, train_sprites)
-    model.to(device)
+    if args.weights and not resuming:
+        model = load_vae(args.weights, sizes)
+    else:
+        model = VAE(*sizes)
+        if args.init == "data":
+            initialize_from_data(model, train_sprites)
+    trained = {"model": model.to(device)}
     fused = device.type in ("cpu", "cuda")  # one kernel for all weights; not on every device
-    optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
-    average = deepcopy(model) if args.ema else None
-    shown = average or model  # what is saved and drawn
-    if args.warmup_epochs is None:
-        args.warmup_epochs = default_warmup(args.epoch)
-        if args.warmup_epochs < FULL_WARMUP:
-            print(f"Warm-up: {args.warmup_epochs} epochs, a tenth of this short run.")
+    trained["optimizer"] = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
+    if args.ema:
+        trained["average"] = deepcopy(model)
 
-    # Output: nothing is written before this line, and from here on signals wait for the next step.
+    # Output: nothing is written before this line.
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
     prints = fingerprints(sprites)
-    settings |= {"device_used": str(device), "sprites_sha256": fingerprint(prints)}
-    trained = {"model": model, "optimizer": optimizer} | ({"average": average} if average else {})
     facts = {
-        "args": settings,
+        "args": settings | {"sprites_sha256": fingerprint(prints)},
         "sprites": prints,
-        "conditions": {
-            "torch": str(torch.__version__),
-            "device": str(device),
-            "threads": torch.get_num_threads(),
-        },
+        "conditions": state.conditions(device),
     }
+    with run_folder.locked(folder):
+        fit(args, folder, trained, train_sprites, val_sprites, facts, resuming)
+
+
+def fit(
+    args: argparse.Namespace,
+    folder: Path,
+    trained: dict,
+    train_sprites: "Tensor",
+    val_sprites: "Tensor",
+    facts: dict,
+    resuming: bool,
+) -> None:
+    """Train what is in `trained`, from the start or from the newest state in the folder."""
+    from utils import run_folder, state
+    from utils.augment import augment
+    from utils.checkpoint import save_weights
+    from utils.draws import prior_noise
+    from utils.engine import Progress, train
+    from utils.interrupt import Deferred
+    from utils.logger import DETAIL_PERIOD, Logger, duration
+    from utils.lr_sched import learning_rate
+    from utils.snapshots import (
+        NUM_SAMPLES,
+        reconstruction_table,
+        save_snapshots,
+        tensorboard_pictures,
+    )
+
     progress = Progress()
-    with run_folder.locked(folder), Deferred() as stop:
-        if resuming:
-            print(*state.restore(folder, trained, progress, facts), sep="\n")
-            if progress.epoch == args.epoch:
-                print(f"The run in {folder} is finished; there is nothing to go on with.")
-                return
-        else:
-            run_folder.start(folder, settings, overwrite=args.overwrite or args.resume is not None)
-        print(f"Output: {folder}", flush=True)
+    if resuming:
+        print(*state.restore(folder, trained, progress, facts), sep="\n")
+        if progress.epoch == args.epoch:
+            print(f"The run in {folder} is finished; there is nothing to go on with.")
+            return
+    else:
+        run_folder.start(folder, facts["args"], overwrite=args.overwrite or args.resume is not None)
+    print(f"Output: {folder}", flush=True)
 
-        # Training: a report an epoch, pictures now and then, the weights, and the state.
-        started = time.perf_counter()
-        last = args.epoch - 1
-        saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
-        z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(device)
-        clock = state.Clock(args.state_period)
-        with Logger(folder, args.epoch, progress.epoch) as logger:
-            for report in train(
-                model,
-                optimizer,
-                train_sprites,
-                val_sprites,
-                epochs=args.epoch,
-                batch_size=args.batch_size,
-                schedule=partial(
-                    learning_rate,
-                    lr=args.lr,
-                    min_lr=args.min_lr,
-                    warmup_epochs=args.warmup_epochs,
-                    epochs=args.epoch,
-                ),
-                seed=args.seed,
-                recon_weight=args.recon_weight,
-                kl_weight=args.kl_weight,
-                augment=augment if args.augment else None,
-                average=average,
-                decay=args.ema,
-                progress=progress,
-                should_stop=stop.requested,
-            ):
-                epoch = report.epoch
-                logger.log(report)
-                if epoch + 1 == TIMED_EPOCHS and device.type == "cpu":
-                    logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
-                if epoch % DETAIL_PERIOD == 0 or epoch == last:
-                    logger.pictures(epoch, tensorboard_pictures(shown, train_sprites, z))
-                if epoch in saved:
-                    logger.read()  # a loss that is not finite ends the run before it is saved
-                    save_weights(run_folder.checkpoint_path(folder, epoch), shown)
-                    save_snapshots(folder, shown, train_sprites, val_sprites, z)
-                if epoch == last or clock.is_due(epoch + 1):
-                    logger.flush()
-                    clock.time(state.save, folder, trained, progress, facts)
-            if progress.epoch < args.epoch:
+    model = trained["model"]
+    shown = trained.get("average", model)  # what is saved and drawn
+    schedule = partial(
+        learning_rate,
+        lr=args.lr,
+        min_lr=args.min_lr,
+        warmup_epochs=args.warmup_epochs,
+        epochs=args.epoch,
+    )
+    last = args.epoch - 1
+    saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
+    z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(train_sprites.device)
+    clock = state.Clock(args.state_period)
+
+    # A report an epoch, pictures now and then, the weights, and the state. Signals wait for a step.
+    started = time.perf_counter()
+    with Deferred() as stop, Logger(folder, args.epoch, progress.epoch) as logger:
+        for report in train(
+            model,
+            trained["optimizer"],
+            train_sprites,
+            val_sprites,
+            epochs=args.epoch,
+            batch_size=args.batch_size,
+            schedule=schedule,
+            seed=args.seed,
+            recon_weight=args.recon_weight,
+            kl_weight=args.kl_weight,
+            augment=augment if args.augment else None,
+            average=trained.get("average"),
+            decay=args.ema,
+            progress=progress,
+            should_stop=stop.requested,
+        ):
+            epoch = report.epoch
+            logger.log(report)
+            if epoch + 1 == TIMED_EPOCHS and train_sprites.device.type == "cpu":
+                logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
+            if epoch % DETAIL_PERIOD == 0 or epoch == last:
+                logger.pictures(epoch, tensorboard_pictures(shown, train_sprites, z))
+            if epoch in saved:
+                logger.read()  # a loss that is not finite ends the run before it is saved
+                save_weights(run_folder.checkpoint_path(folder, epoch), shown)
+                save_snapshots(folder, shown, train_sprites, val_sprites, z)
+            if epoch == last or clock.is_due(epoch + 1):
                 logger.flush()
-                state.save(folder, trained, progress, facts)
+                clock.time(state.save, folder, trained, progress, facts)
+        if progress.epoch < args.epoch:
+            logger.flush()
+            state.save(folder, trained, progress, facts)
+            print(f"Stopped in epoch {progress.epoch}. Go on with: ", end="")
+            print(f"python main.py --resume {folder}")
+    stop.exit_if_requested()
 
-    if progress.epoch < args.epoch:
-        print(f"Stopped in epoch {progress.epoch}. Go on with: python main.py --resume {folder}")
-        sys.exit(exit_code(stop.number))
-    if stop.requested():  # too late to stop anything, but whoever sent it wants an answer
-        sys.exit(exit_code(stop.number))
     print(f"Trained {args.epoch} epochs in {duration(time.perf_counter() - started)}.")
     print(reconstruction_table(shown, train_sprites, val_sprites))
     print(f"See reconstructions.png and samples.png in {folder}, draw more with vis1.py, vis2.py,")

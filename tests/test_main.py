@@ -73,6 +73,8 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
         "checkpoint_1.pt",
         "checkpoint_1.pt.sha256",
         "history.csv",
+        "state_1_0.pt",
+        "state_1_0.pt.sha256",
         "state_2_0.pt",
         "state_2_0.pt.sha256",
         "reconstructions.png",

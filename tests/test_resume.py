@@ -174,6 +174,16 @@ def test_killed_before_the_first_state(train, unbroken, left):
     same(FOLDER, unbroken)
 
 
+def test_a_run_without_states_keeps_its_checkpoints(train, unbroken):
+    shutil.copytree(unbroken / FOLDER, FOLDER)
+    for state in FOLDER.glob("state_*"):
+        state.unlink()
+    before = {path.name: path.read_bytes() for path in FOLDER.iterdir()}
+    code, _, err = train(*ARGUMENTS, "--resume")
+    assert code == 2 and "has checkpoints but no training state" in err and err.count("\n") == 1
+    assert before == {path.name: path.read_bytes() for path in FOLDER.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

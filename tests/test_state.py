@@ -141,7 +141,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
 
 def test_when_a_state_is_due(monkeypatch):
     clock = state.Clock(3)
-    assert [epoch for epoch in range(1, 10) if clock.is_due(epoch)] == [3, 6, 9]
+    assert [epoch for epoch in range(1, 10) if clock.is_due(epoch)] == [1, 3, 6, 9]
     now = 100.0
     monkeypatch.setattr(time, "perf_counter", lambda: now)
     clock = state.Clock(None)

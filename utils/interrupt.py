@@ -51,3 +51,8 @@ class Deferred:
     def requested(self) -> bool:
         """Return whether a signal has come."""
         return self.number is not None
+
+    def exit_if_requested(self) -> None:
+        """End the program with the signal's exit code if one has come."""
+        if self.requested():
+            sys.exit(exit_code(self.number))

@@ -68,6 +68,34 @@ def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: 
         sum_path(old).unlink(missing_ok=True)
 
 
+def can_resume(folder: Path) -> bool:
+    """Return whether a run has a state to go on from.
+
+    Raises
+    ------
+    ValueError
+        If it has none but is past its first epoch, after which there always is one: starting anew
+        would lose its checkpoints.
+    """
+    if state_paths(folder):
+        return True
+    if [path for path in folder.glob("checkpoint_*.pt") if path.name != "checkpoint_0.pt"]:
+        raise ValueError(
+            f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
+            "to delete them and start anew, or another --output_dir with --weights"
+        )
+    return False
+
+
+def conditions(device: torch.device) -> dict[str, object]:
+    """Return what the bits of a run depend on, besides its arguments and sprites."""
+    return {
+        "torch": str(torch.__version__),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+    }
+
+
 def restore(
     folder: Path, trained: dict[str, Stateful], progress: Progress, facts: dict
 ) -> list[str]:
@@ -138,7 +166,9 @@ class Clock:
         self.cost = 0.0  # seconds of the last writing
 
     def is_due(self, epochs_done: int) -> bool:
-        """Return whether a state is due after so many epochs."""
+        """Return whether a state is due after so many epochs; after the first one is, always."""
+        if epochs_done == 1:
+            return True
         if self.period is not None:
             return epochs_done % self.period == 0
         wait = max(self.cost, 0.1) / TIME_SHARE
