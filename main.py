@@ -12,8 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from utils import run_folder
 from utils.cli import Parser, integer, number, run
+from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
 from utils.recipes import RECIPES
+from utils.resume import resumed_args, typed_arguments
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 MAX_SEED = 2**32 - 1
 NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
 MAX_EMA = 0.99999  # an average over 100,000 steps
-TIMED_EPOCHS = 3  # by which the time of a run on a CPU is estimated
+TIMED_EPOCHS = 2  # after the first, by which the time of a run on a CPU is estimated
 ENOUGH_EPOCHS = 500  # for sharp reconstructions of some hundred sprites
 
 
@@ -169,23 +172,11 @@ def check_args(args: argparse.Namespace) -> None:
 
 def main(args: argparse.Namespace) -> None:
     """Train a VAE, and leave its weights, its history and pictures of it in the run's folder."""
-    import torch
-
-    from model import VAE, initialize_from_data
-    from utils import run_folder, state
-    from utils.checkpoint import load_vae
-    from utils.data_utils import load_sprites
-    from utils.device import choose_device
-    from utils.draws import split
-    from utils.fingerprint import fingerprint, fingerprints
-    from utils.lr_sched import FULL_WARMUP, default_warmup
-    from utils.resume import resumed_args, typed_arguments
-
     # Arguments: those typed, or those of the run that goes on.
     folder, resuming = run_folder.folder_name(args), False
     if args.resume is not None:
         args, folder = resumed_args(args, typed_arguments(get_args_parser()))
-        resuming = state.can_resume(folder)
+        resuming = run_folder.can_resume(folder)
         if not resuming:
             print(f"Nothing to resume: {folder} has no training state; starting at epoch 0.")
     check_args(args)
@@ -193,6 +184,16 @@ def main(args: argparse.Namespace) -> None:
         args.warmup_epochs = default_warmup(args.epoch)
         if args.warmup_epochs < FULL_WARMUP:
             print(f"Warm-up: {args.warmup_epochs} epochs, a tenth of this short run.")
+
+    import torch
+
+    from model import VAE, initialize_from_data
+    from utils import state
+    from utils.checkpoint import load_vae
+    from utils.data_utils import load_sprites
+    from utils.device import choose_device
+    from utils.draws import split
+    from utils.fingerprint import fingerprint, fingerprints
 
     # Sprites: one uint8 tensor on the device.
     device, device_line = choose_device(args.device)
@@ -242,14 +243,13 @@ def fit(
     resuming: bool,
 ) -> None:
     """Train what is in `trained`, from the start or from the newest state in the folder."""
-    from utils import run_folder, state
+    from utils import state
     from utils.augment import augment
     from utils.checkpoint import save_weights
     from utils.draws import prior_noise
     from utils.engine import Progress, train
     from utils.interrupt import Deferred
     from utils.logger import DETAIL_PERIOD, Logger, duration
-    from utils.lr_sched import learning_rate
     from utils.snapshots import (
         NUM_SAMPLES,
         reconstruction_table,
@@ -283,7 +283,10 @@ def fit(
 
     # A report an epoch, pictures now and then, the weights, and the state. Signals wait for a step.
     started = time.perf_counter()
-    with Deferred() as stop, Logger(folder, args.epoch, progress.epoch) as logger:
+    with (
+        Deferred() as stop,
+        Logger(folder, args.epoch, progress.epoch if resuming else None) as logger,
+    ):
         for report in train(
             model,
             trained["optimizer"],
@@ -303,7 +306,7 @@ def fit(
         ):
             epoch = report.epoch
             logger.log(report)
-            if epoch + 1 == TIMED_EPOCHS and train_sprites.device.type == "cpu":
+            if epoch == TIMED_EPOCHS and train_sprites.device.type == "cpu" and not resuming:
                 logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
             if epoch % DETAIL_PERIOD == 0 or epoch == last:
                 logger.pictures(epoch, tensorboard_pictures(shown, train_sprites, z))
@@ -319,13 +322,15 @@ def fit(
             state.save(folder, trained, progress, facts)
             print(f"Stopped in epoch {progress.epoch}. Go on with: ", end="")
             print(f"python main.py --resume {folder}")
-    stop.exit_if_requested()
+            stop.exit()
 
     print(f"Trained {args.epoch} epochs in {duration(time.perf_counter() - started)}.")
     print(reconstruction_table(shown, train_sprites, val_sprites))
-    print(f"See reconstructions.png and samples.png in {folder}, draw more with vis1.py, vis2.py,")
-    print("vis3.py and test_vae.py, and see the curves with")
+    print(f"See reconstructions.png and samples.png in {folder}. Next:")
+    print(f"  python vis1.py --run {folder}   (and vis2.py, vis3.py, test_vae.py)")
     print(f"  tensorboard --logdir {folder}")
+    if stop.requested():  # too late to stop anything, but whoever sent it wants its exit code
+        stop.exit()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; 
 """
 
 import argparse
-import json
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from utils.cli import integer, looking_parser, number, report, run
 from utils.draws import prior_noise
 from utils.engine import decode, evaluate, reconstruct, to_float
 from utils.export import save_sprites
+from utils.files import write_json
 from utils.interpolation import path
 from utils.latents import Chosen, choose_sprites, encode, known_split, open_run, run_sprites
 from utils.metrics import reconstruction_metrics
@@ -86,8 +86,13 @@ def main(args: argparse.Namespace) -> None:
     """Draw everything, and write the metrics."""
     trained = open_run(args.run, args.checkpoint)
     model = trained.model
-    if args.plane and max(args.plane) >= model.latent_size:
-        raise ValueError(f"--plane: latent dimensions are 0 to {model.latent_size - 1}")
+    if args.plane and (max(args.plane) >= model.latent_size or len({*args.plane}) < 2):
+        raise ValueError(
+            f"--plane {args.plane[0]} {args.plane[1]}: name two different latent dimensions, 0 to "
+            f"{model.latent_size - 1}"
+        )
+    if args.palette and not args.save_sprites:
+        raise ValueError(f"--palette {args.palette} is of the files that --save_sprites writes")
     sprites = run_sprites(trained, args.data_path)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     base, target = encode(model, ends.pixels)
@@ -151,7 +156,7 @@ def main(args: argparse.Namespace) -> None:
     written.append(folder / f"overview.{args.format}")
     save_figure(written[-1], overview(figures))
     written.append(folder / "metrics.json")
-    written[-1].write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    write_json(written[-1], metrics)
     if args.gif:
         written.append(folder / "interpolation.gif")
         save_gif(written[-1], [grid(image[None], 1, 3 * args.scale) for image in between])
@@ -187,8 +192,8 @@ def draw_reconstructions(model: VAE, parts: dict[str, Tensor], metrics: dict, sc
     return titled(
         f"Reconstructions, {part}",
         labelled_rows(rows, scale),
-        f"all {len(pixels)}: MSE {found['mse']:.4f}, PSNR {found['psnr']:.1f} dB, "
-        f"SSIM {found['ssim']:.3f}",
+        f"all {len(pixels)}: MSE {found['mse']:.4f}, PSNR {found['psnr']:.1f} dB"
+        + (f", SSIM {found['ssim']:.3f}" if found["ssim"] is not None else ""),
     )
 
 

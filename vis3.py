@@ -11,7 +11,6 @@ difference of the pictures, and how long both paths are in the space of pixels.
 """
 
 import argparse
-import json
 import math
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from torch import Tensor
 from utils.cli import integer, looking_parser, report, run
 from utils.curves import save_norm_curves
 from utils.engine import decode
+from utils.files import write_json
 from utils.interpolation import angle, lerp, path, slerp, surface
 from utils.latents import choose_sprites, encode, open_run, run_sprites
 from utils.plot import (
@@ -124,7 +124,7 @@ def main(args: argparse.Namespace) -> None:
     picture = join([join(panels, gap=3 * MARGIN), rows], down=True, gap=2 * MARGIN, align="start")
     save_figure(written[0], picture)
     save_norm_curves(written[1], norms, shell)
-    written[2].write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+    write_json(written[2], numbers)
     report(written, args.show)
 
 

@@ -264,8 +264,9 @@ def test_temperature_zero_draws_the_middle_of_the_prior(script):
 
 
 def test_a_plane_beyond_the_latent_space(script):
-    code, _, err = script(test_vae, "--plane", 0, 3)
-    assert code == 2 and "latent dimensions are 0 to 2" in err
+    for plane in ((0, 3), (1, 1)):
+        code, _, err = script(test_vae, "--plane", *plane)
+        assert code == 2 and "two different latent dimensions, 0 to 2" in err
 
 
 def test_two_latent_dimensions_have_a_manifold(script, tmp_path):

@@ -8,6 +8,7 @@ from torch import nn
 from utils import state
 from utils.engine import Progress
 from utils.files import sum_path
+from utils.run_folder import state_paths
 
 FACTS = {
     "args": {"lr": 1e-3},
@@ -39,7 +40,7 @@ def write(folder, epoch, step=0, seed=0):
 
 
 def paths(folder):
-    return [path.name for path in state.state_paths(folder)]
+    return [path.name for path in state_paths(folder)]
 
 
 def test_everything_comes_back(tmp_path):
@@ -77,15 +78,17 @@ def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
     for epoch in (1, 2):
         write(tmp_path, epoch)
     newest = tmp_path / "state_2_0.pt"
-    whole = newest.read_bytes()
+    whole, its_sum = newest.read_bytes(), sum_path(newest).read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 4
     for bad in (bytes(flipped), whole[: len(whole) // 2], b""):
         newest.write_bytes(bad)
+        sum_path(newest).write_bytes(its_sum)
         progress = Progress()
         lines = state.restore(tmp_path, make(1), progress, FACTS)
         assert progress.epoch == 1
         assert "state_2_0.pt is damaged" in lines[0]
+        assert paths(tmp_path) == ["state_1_0.pt"]  # what is damaged takes no place of a whole one
 
 
 def test_a_state_without_its_sum_is_not_trusted(tmp_path):

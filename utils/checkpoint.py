@@ -54,7 +54,7 @@ def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = Non
         with torch.device("meta"):  # no memory and no random start for weights that come anyway
             model = VAE(*sizes)
         model.load_state_dict(state, assign=True)
-    except (KeyError, RuntimeError, ValueError) as error:
+    except (IndexError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{path} does not hold the weights of this VAE, encoder.{{1,3,5,7,9}} and "
             f"decoder.{{0,2,4,6}} with weight and bias ({first_line(error)})"
@@ -79,9 +79,20 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         state = parse_state(data, path.suffix)
     except Exception as error:  # a damaged file raises whatever it likes; it is refused
         raise ValueError(f"{path} is not a readable checkpoint ({first_line(error)})") from None
-    if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
+    if not isinstance(state, dict) or not all(is_weight(*item) for item in state.items()):
         raise ValueError(f"{path} is not a state dict (a dictionary of names and tensors)")
     return state
+
+
+def is_weight(name: object, value: object) -> bool:
+    """Return whether an item may be a weight: a dense tensor of real numbers, with its data."""
+    return (
+        isinstance(name, str)
+        and isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.is_floating_point()
+        and value.device.type == "cpu"
+    )
 
 
 def parse_state(data: bytes, suffix: str) -> object:

@@ -12,13 +12,22 @@ EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults, but for those that say nothing."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, [], False):
+            return action.help
+        return super()._get_help_string(action)
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line, without the usage before it."""
 
     def __init__(self, description: str):
         super().__init__(
             description=description,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
 
@@ -104,8 +113,14 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         main(args)
     except ValueError as error:
         fail(parser.prog, error, EXIT_BAD_INPUT)
+    except (NotADirectoryError, FileExistsError, PermissionError) as error:
+        fail(parser.prog, f"{error.strerror}: {error.filename}", EXIT_BAD_INPUT)
     except (OSError, FloatingPointError) as error:
         fail(parser.prog, error, EXIT_FAILED)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        fail(parser.prog, "out of memory; try smaller sizes or another --device", EXIT_FAILED)
 
 
 def fail(prog: str, message: object, code: int) -> None:

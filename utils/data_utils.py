@@ -4,6 +4,7 @@ sprites = load_sprites("figure", image_size=40)
 sprites.pixels  # (N, 3, 40, 40), uint8, on white
 """
 
+import re
 import warnings
 import zipfile
 from collections import Counter
@@ -57,19 +58,22 @@ def load_sprites(path: str | Path, image_size: int = 40) -> Sprites:
     path = find_source(Path(path))
     with open_source(path) as (names, num_left_out, read):
         if not names and path == Path(DEFAULT_PATH):
-            return built_in_sprites(image_size)
+            return built_in_sprites(image_size, num_left_out)
         if not names:
             raise ValueError(f"no PNG in {path} ({num_left_out} other files); name a folder or zip")
         pixels, how = decode_all(names, read, image_size, path)
 
     actions = ", ".join(f"{count} {action}" for action, count in how.most_common())
     notes = [f"Sprites: {len(names)} from {path} ({image_size}x{image_size}: {actions})."]
-    if num_left_out:
-        notes.append(f"Left out: {num_left_out} hidden files or files of other types.")
-    return Sprites(pixels, names, str(path), notes)
+    return Sprites(pixels, names, str(path), notes + left_out_note(num_left_out))
 
 
-def built_in_sprites(image_size: int) -> Sprites:
+def left_out_note(count: int) -> list[str]:
+    """Return a line for the console if files were left out."""
+    return [f"Left out: {count} hidden files or files of other types."] if count else []
+
+
+def built_in_sprites(image_size: int, num_left_out: int = 0) -> Sprites:
     """Return the monsters that the repository draws by code."""
     from utils.monsters import NUM_MONSTERS, draw_monster, monster_name
 
@@ -81,7 +85,7 @@ def built_in_sprites(image_size: int) -> Sprites:
         f"{DEFAULT_PATH}/ or name a folder or zip with --data_path."
     )
     names = [monster_name(index) for index in range(NUM_MONSTERS)]
-    return Sprites(to_tensor(pixels), names, BUILT_IN, [note])
+    return Sprites(to_tensor(pixels), names, BUILT_IN, [note, *left_out_note(num_left_out)])
 
 
 def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
@@ -104,7 +108,7 @@ def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
 
 def find_source(path: Path) -> Path:
     """Return the path, or the zip of its name where there is no folder or it holds no PNG."""
-    archive = path.with_name(path.name + ".zip")
+    archive = Path(f"{path}.zip")
     if path.is_dir():
         return archive if archive.is_file() and not png_files(path)[0] else path
     if path.exists():
@@ -153,13 +157,16 @@ def zip_files(archive: zipfile.ZipFile) -> tuple[list[str], int]:
     Raises
     ------
     ValueError
-        If the zip would unpack to something monstrous.
+        If the zip would unpack to something monstrous, or has paths that climb out of it.
     """
     files = {info.filename: info for info in archive.infolist() if not info.is_dir()}
+    climbing = [name for name in files if name.startswith("/") or ".." in name.split("/")]
+    if climbing:
+        raise ValueError(f"{archive.filename} has paths that climb out of it: {climbing[0]!r}")
     names = sorted(
         name
         for name in files
-        if is_sprite_name(name) and not any(part.startswith(".") for part in name.split("/"))
+        if is_sprite_name(name) and not any(re.match(r"\.[^/]", p) for p in name.split("/"))
     )
     sizes = [files[name].file_size for name in names]
     if sum(sizes) > MAX_ZIP_BYTES or max(sizes, default=0) > MAX_FILE_BYTES:

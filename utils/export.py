@@ -1,11 +1,13 @@
 """Decoded sprites as files for games: transparent background, and a palette if that is wanted."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from utils.files import write_whole
 from utils.plot import to_uint8
 from utils.png import import_cv2
 
@@ -33,11 +35,14 @@ def save_sprites(folder: Path, images: dict[str, Tensor], palette: int | None = 
         pixels = to_uint8(image).permute(1, 2, 0).numpy()
         drawn = drawn_part(pixels)
         path = folder / f"{folder.name}_{name}.png"
+        buffer = io.BytesIO()
         if palette is None:
             alpha = np.where(drawn, 255, 0).astype(np.uint8)
-            Image.fromarray(np.dstack([pixels, alpha])).save(path)
+            Image.fromarray(np.dstack([pixels, alpha])).save(buffer, format="PNG")
         else:
-            to_palette(pixels, drawn, palette).save(path, transparency=palette)
+            picture = to_palette(pixels, drawn, palette)
+            picture.save(buffer, format="PNG", transparency=palette)
+        write_whole(path, buffer.getvalue())
 
 
 def drawn_part(pixels: np.ndarray) -> np.ndarray:

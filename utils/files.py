@@ -1,6 +1,7 @@
 """Files that are whole or not there, and sums by which damage is noticed."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def write_whole(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a dictionary as JSON; see `write_whole`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
 
 
 def sync_folder(folder: Path) -> None:

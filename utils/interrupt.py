@@ -52,7 +52,6 @@ class Deferred:
         """Return whether a signal has come."""
         return self.number is not None
 
-    def exit_if_requested(self) -> None:
-        """End the program with the signal's exit code if one has come."""
-        if self.requested():
-            sys.exit(exit_code(self.number))
+    def exit(self) -> None:
+        """End the program with the exit code of the signal that came."""
+        sys.exit(exit_code(self.number))

@@ -7,6 +7,7 @@ mu = encode(run.model, chosen.pixels)
 """
 
 import difflib
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -139,7 +140,7 @@ def choose_sprites(
 def find_sprite(sprites: Sprites, wanted: str) -> tuple[Tensor, str]:
     """Return the pixels and the name of one sprite; see `choose_sprites`."""
     names = sprites.names
-    if wanted.lstrip("-").isdecimal():
+    if re.fullmatch(r"-?\d+", wanted):
         if not 0 <= int(wanted) < len(names):
             raise ValueError(
                 f"--sprites {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"

@@ -40,21 +40,22 @@ class Logger:
         Of the run.
     epochs : int
         Of the run, for the progress bar.
-    first_epoch : int
-        Above 0 in a run that goes on; what was written of this epoch and later ones is dropped.
+    resumed_at : int, optional
+        The epoch at which a run goes on; what was written of it and later ones is dropped.
     """
 
-    def __init__(self, folder: Path, epochs: int, first_epoch: int = 0):
+    def __init__(self, folder: Path, epochs: int, resumed_at: int | None = None):
         self.epochs = epochs
-        self.first_epoch = first_epoch
+        self.first_epoch = resumed_at or 0
+        self.first_logged_at: float | None = None
         self.unread: list[Report] = []
         self.read_at = self.started_at = time.perf_counter()
         threading.excepthook = silence_disk_errors
-        self.writer = SummaryWriter(str(folder), flush_secs=10, purge_step=first_epoch or None)
-        self.history = open_history(folder / "history.csv", first_epoch)
+        self.writer = SummaryWriter(str(folder), flush_secs=10, purge_step=resumed_at)
+        self.history = open_history(folder / "history.csv", self.first_epoch)
         self.rows = csv.writer(self.history, lineterminator="\n")
         self.bar = tqdm(
-            total=epochs, initial=first_epoch, unit="epoch", disable=None, dynamic_ncols=True
+            total=epochs, initial=self.first_epoch, unit="epoch", disable=None, dynamic_ncols=True
         )
 
     def __enter__(self):
@@ -68,6 +69,7 @@ class Logger:
     def log(self, report: Report) -> None:
         """Keep a report; read all that are kept if the last reading was a while ago."""
         self.unread.append(report)
+        self.first_logged_at = self.first_logged_at or time.perf_counter()
         if time.perf_counter() - self.read_at > READ_SECONDS:
             self.read()
 
@@ -129,11 +131,13 @@ class Logger:
         self.bar.update(epoch + 1 - self.bar.n)
         last = epoch == self.epochs - 1
         if self.bar.disable and (last or epoch % max(1, self.epochs // LINES_PER_RUN) == 0):
-            elapsed = time.perf_counter() - self.started_at
-            left = elapsed / (epoch + 1 - self.first_epoch) * (self.epochs - epoch - 1)
+            done = epoch - self.first_epoch  # since the first epoch, which starts up as well
+            elapsed = time.perf_counter() - self.first_logged_at
+            left = elapsed / done * (self.epochs - epoch - 1) if done else math.nan
             self.say(
                 f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
-                f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s, {duration(left)} left"
+                f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s"
+                + (f", {duration(left)} left" if done else "")
             )
 
     def pictures(self, epoch: int, images: dict[str, Tensor]) -> None:
@@ -141,9 +145,9 @@ class Logger:
         for name, sprites in images.items():
             self.writer.add_image(name, make_grid(to_uint8(sprites), pad_value=255), epoch)
 
-    def say_how_long(self, epochs_done: int, enough: int) -> None:
-        """Say how long the run will take, by the time of its first epochs, if that is long."""
-        seconds = (time.perf_counter() - self.started_at) / epochs_done
+    def say_how_long(self, epochs_timed: int, enough: int) -> None:
+        """Say how long the run will take, if that is long, by the epochs since the first one."""
+        seconds = (time.perf_counter() - self.first_logged_at) / epochs_timed
         if seconds * self.epochs > SLOW_SECONDS and self.epochs > enough:
             self.say(
                 f"Time: about {duration(seconds * self.epochs)} for {self.epochs} epochs on this "

@@ -5,6 +5,7 @@ stay pixels, with texts on it. Figures are joined into larger ones, and written.
 """
 
 import io
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from utils.files import write_whole
 
 GAP = 2  # white around a sprite in a grid, in pixels of a sprite
 MARGIN = 12  # around a figure and between the parts of one, in pixels of the picture
-SMALL, NORMAL, LARGE = 13, 15, 20  # sizes of text in pixels
+SMALL, NORMAL, LARGE = 12, 14, 19  # sizes of text in pixels
 LINE = 1.3  # height of a line of text, in sizes
 INK = (70, 70, 70)
 GIF_SECONDS = 4.0  # of a moving picture, ends included
@@ -111,7 +112,9 @@ def beside_corners(center: Figure, images: Tensor, names: list[str], scale: int)
     names : list of str
     scale : int
     """
-    cells = [captioned(images[i, None], [f"original\n{names[i]}"], 1, scale) for i in range(4)]
+    cells = [
+        captioned(images[i, None], [f"original\n{shorten(names[i])}"], 1, scale) for i in range(4)
+    ]
     height = center.pixels.shape[0]
     sides = []
     for top, bottom in (cells[0::2], cells[1::2]):
@@ -120,11 +123,17 @@ def beside_corners(center: Figure, images: Tensor, names: list[str], scale: int)
     return join([sides[0], center, sides[1]], gap=2 * MARGIN)
 
 
+def shorten(name: str, longest: int = 18) -> str:
+    """Return a name with its middle left out if it is long."""
+    if len(name) <= longest:
+        return name
+    return f"{name[: longest // 2 - 1]}...{name[-(longest // 2 - 2) :]}"
+
+
 def note(text: str, size: int = SMALL, anchor: str = "mm") -> Figure:
     """Return a figure of text alone."""
     lines = text.split("\n")
-    font = ImageFont.load_default(size)
-    width = max(1, *(round(font.getlength(line)) + 2 for line in lines))
+    width = max(1, *(round(font(size).getlength(line)) + 2 for line in lines))
     height = round(size * LINE)
     x = {"l": 1, "m": width / 2, "r": width - 1}[anchor[0]]
     texts = (Text(x, (i + 0.5) * height, line, anchor, size) for i, line in enumerate(lines))
@@ -187,8 +196,7 @@ def save_figure(path: Path, figure: Figure) -> None:
 
     A PNG has the very pixels of the figure. In PDF and SVG the texts stay text.
     """
-    pixels = np.pad(figure.pixels, ((MARGIN,) * 2, (MARGIN,) * 2, (0, 0)), constant_values=255)
-    texts = [text._replace(x=text.x + MARGIN, y=text.y + MARGIN) for text in figure.texts]
+    pixels, texts = with_margin(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         save_picture(path, draw_texts(pixels, texts))
@@ -196,12 +204,27 @@ def save_figure(path: Path, figure: Figure) -> None:
         save_vector(path, pixels, texts)
 
 
-def draw_texts(pixels: np.ndarray, texts: list[Text]) -> np.ndarray:
+def with_margin(figure: Figure) -> Figure:
+    """Return a figure with white around it."""
+    pixels = np.pad(figure.pixels, ((MARGIN,) * 2, (MARGIN,) * 2, (0, 0)), constant_values=255)
+    moved = (text._replace(x=text.x + MARGIN, y=text.y + MARGIN) for text in figure.texts)
+    return Figure(pixels, tuple(moved))
+
+
+@lru_cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Return matplotlib's DejaVu Sans, which has the letters that file names have."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
+def draw_texts(pixels: np.ndarray, texts: tuple[Text, ...]) -> np.ndarray:
     """Return pixels with the texts drawn on them."""
     picture = Image.fromarray(pixels)
     draw = ImageDraw.Draw(picture)
     for x, y, text, anchor, size in texts:
-        draw.text((x, y), text, INK, ImageFont.load_default(size), anchor)
+        draw.text((x, y), text, INK, font(size), anchor)
     return np.asarray(picture)
 
 
@@ -212,11 +235,11 @@ def save_picture(path: Path, pixels: np.ndarray) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def save_vector(path: Path, pixels: np.ndarray, texts: list[Text]) -> None:
+def save_vector(path: Path, pixels: np.ndarray, texts: tuple[Text, ...]) -> None:
     """Write pixels and texts as PDF or SVG, without a date."""
     import matplotlib.figure  # only where it is used: half a second to import
 
-    dots = 100  # an inch
+    dots = 96  # an inch, as browsers have it: a pixel of the figure is one of theirs
     height, width, _ = pixels.shape
     figure = matplotlib.figure.Figure(figsize=(width / dots, height / dots), dpi=dots)
     figure.figimage(pixels)
@@ -227,7 +250,7 @@ def save_vector(path: Path, pixels: np.ndarray, texts: list[Text]) -> None:
             text,
             ha={"l": "left", "m": "center", "r": "right"}[anchor[0]],
             va="center",
-            fontsize=size * 72 / dots * 0.9,  # matplotlib's font runs wider than Pillow's
+            fontsize=size * 72 / dots,
             color=np.divide(INK, 255),
         )
     save_matplotlib(path, figure)
@@ -238,17 +261,28 @@ def save_matplotlib(path: Path, figure) -> None:
     import matplotlib
 
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+    form = path.suffix.removeprefix(".")
+    buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "sprites", "svg.fonttype": "none"}):
-        figure.savefig(path, metadata=dates.get(path.suffix))
+        figure.savefig(buffer, format=form, metadata=dates.get(path.suffix))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, buffer.getvalue())
 
 
 def save_gif(path: Path, frames: list[Figure]) -> None:
     """Write figures of one size as a GIF that runs for ever and rests at its ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pictures = [Image.fromarray(draw_texts(*frame)) for frame in frames]
+    pictures = [Image.fromarray(draw_texts(*with_margin(frame))) for frame in frames]
     step = max(40, round(1000 * (GIF_SECONDS - 2 * GIF_HOLD) / len(frames)))
     hold = round(1000 * GIF_HOLD)
     durations = [hold] + [step] * (len(frames) - 2) + [hold]
+    buffer = io.BytesIO()
     pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=durations[: len(frames)], loop=0
+        buffer,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations[: len(frames)],
+        loop=0,
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, buffer.getvalue())

@@ -33,6 +33,8 @@ def resumed_args(args: argparse.Namespace, typed: set[str]) -> tuple[argparse.Na
     ValueError
         If a typed argument differs from the run's, or a folder that was named holds no run.
     """
+    if "overwrite" in typed:
+        raise ValueError("--resume and --overwrite: one goes on with a run, the other deletes it")
     folder = Path(args.resume) if args.resume else folder_name(args)
     saved = read_args(folder)
     if not saved:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from utils.files import write_whole
+from utils.files import write_json
 
 # Every file that a run writes. --overwrite removes these and nothing else.
 RUN_FILES = (
@@ -54,8 +54,7 @@ def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
         )
     for path in own_files(folder):
         path.unlink()
-    text = json.dumps(settings, indent=2)
-    write_whole(folder / "args.json", f"{text}\n".encode())
+    write_json(folder / "args.json", settings)
 
 
 @contextmanager
@@ -69,13 +68,12 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(blocking=False)
+        held = FileLock(folder / LOCK).acquire(blocking=False)
     except Timeout:
         raise ValueError(f"another process trains in {folder}; name another --output_dir") from None
     except OSError as error:
         raise ValueError(f"cannot write to the output folder {folder} ({error.strerror})") from None
-    with lock:
+    with held:
         yield
 
 
@@ -97,7 +95,9 @@ def newest_run() -> Path:
     """
     runs = [path.parent for path in Path().glob("output_dir_*/args.json")]
     if not runs:
-        raise ValueError("there is no run output_dir_* here; python main.py comes first")
+        raise ValueError(
+            "there is no run output_dir_* here; python main.py comes first, or name one by --run"
+        )
     return max(runs, key=lambda run: (run / "args.json").stat().st_mtime_ns)
 
 
@@ -131,3 +131,29 @@ def read_args(folder: Path) -> dict:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({error})") from None
+
+
+def state_paths(folder: Path) -> list[Path]:
+    """Return the states of a run, the newest first."""
+    found = {path: re.fullmatch(r"state_(\d+)_(\d+)\.pt", path.name) for path in folder.glob("*")}
+    progress = {path: (int(m[1]), int(m[2])) for path, m in found.items() if m}
+    return sorted(progress, key=progress.get, reverse=True)
+
+
+def can_resume(folder: Path) -> bool:
+    """Return whether a run has a state to go on from.
+
+    Raises
+    ------
+    ValueError
+        If it has none but is past its first epoch, after which there always is one: starting anew
+        would lose its checkpoints.
+    """
+    if state_paths(folder):
+        return True
+    if [path for path in folder.glob("checkpoint_*.pt") if path.name != "checkpoint_0.pt"]:
+        raise ValueError(
+            f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
+            "to delete them and start anew, or another --output_dir with --weights"
+        )
+    return False

@@ -7,7 +7,6 @@ newer one has been read back.
 """
 
 import io
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from utils.engine import Progress
 from utils.files import read_verified, sum_path, write_with_sum
 from utils.fingerprint import check_sprites
 from utils.resume import changed_conditions
+from utils.run_folder import state_paths
 
 KEPT = 2
 TIME_SHARE = 0.02  # of a run that writing its states may take
@@ -64,27 +64,13 @@ def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: 
     write_with_sum(path, buffer.getbuffer())
     read_verified(path)
     for old in state_paths(folder)[KEPT:]:
-        old.unlink()
-        sum_path(old).unlink(missing_ok=True)
+        remove_state(old)
 
 
-def can_resume(folder: Path) -> bool:
-    """Return whether a run has a state to go on from.
-
-    Raises
-    ------
-    ValueError
-        If it has none but is past its first epoch, after which there always is one: starting anew
-        would lose its checkpoints.
-    """
-    if state_paths(folder):
-        return True
-    if [path for path in folder.glob("checkpoint_*.pt") if path.name != "checkpoint_0.pt"]:
-        raise ValueError(
-            f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
-            "to delete them and start anew, or another --output_dir with --weights"
-        )
-    return False
+def remove_state(path: Path) -> None:
+    """Remove a file and its sum."""
+    path.unlink()
+    sum_path(path).unlink(missing_ok=True)
 
 
 def conditions(device: torch.device) -> dict[str, object]:
@@ -113,26 +99,20 @@ def restore(
     ValueError
         If no state is whole, or the sprites are others.
     """
-    state, lines = load(folder)
+    state, path, lines = load(folder)
     check_sprites(state["sprites"], facts["sprites"])
     for name, thing in trained.items():
         thing.load_state_dict(state["trained"][name])
     progress.epoch, progress.step, progress.totals = state["epoch"], state["step"], state["totals"]
-    for unfinished in folder.glob("*.tmp"):
-        unfinished.unlink()
+    newest = state_paths(folder).index(path)
+    for useless in [*folder.glob("*.tmp"), *state_paths(folder)[:newest]]:
+        remove_state(useless)
     lines += changed_conditions(state["conditions"], facts["conditions"])
     return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
 
 
-def state_paths(folder: Path) -> list[Path]:
-    """Return the states of a run, the newest first."""
-    found = {path: re.fullmatch(r"state_(\d+)_(\d+)\.pt", path.name) for path in folder.glob("*")}
-    progress = {path: (int(m[1]), int(m[2])) for path, m in found.items() if m}
-    return sorted(progress, key=progress.get, reverse=True)
-
-
-def load(folder: Path) -> tuple[dict, list[str]]:
-    """Return the newest state that is whole, and a line for each newer one that is not.
+def load(folder: Path) -> tuple[dict, Path, list[str]]:
+    """Return the newest state that is whole, its path, and a line for each newer one that is not.
 
     Raises
     ------
@@ -145,7 +125,8 @@ def load(folder: Path) -> tuple[dict, list[str]]:
             data = read_verified(path)
             if not sum_path(path).is_file():
                 raise ValueError(f"{path} has lost its {sum_path(path).name}")
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True), lines
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            return state, path, lines
         except (OSError, ValueError) as error:
             lines.append(f"Left out: {error}.")
     raise ValueError(f"no training state in {folder} is whole; start anew with --overwrite")
