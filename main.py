@@ -10,15 +10,27 @@ import time
 from functools import partial
 
 from utils.cli import Parser, integer, number, run
+from utils.recipes import RECIPES
 
 MAX_SEED = 2**32 - 1
+MAX_EMA = 0.99999  # an average over 100,000 steps
 TIMED_EPOCHS = 3  # by which the time of a run on a CPU is estimated
 ENOUGH_EPOCHS = 500  # for sharp reconstructions of some hundred sprites
 
 
+class RecipeParser(Parser):
+    """A Parser whose --recipe sets the defaults of the other arguments."""
+
+    def parse_args(self, args=None, namespace=None):
+        """Parse once to learn the recipe, and again with its defaults."""
+        recipe = super().parse_args(args).recipe
+        self.set_defaults(**RECIPES[recipe])
+        return super().parse_args(args, namespace)
+
+
 def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of the training arguments."""
-    parser = Parser("Train a VAE on a folder of sprites.")
+    parser = RecipeParser("Train a VAE on a folder of sprites.")
     group = parser.add_argument_group("sprites")
     group.add_argument(
         "--data_path",
@@ -31,6 +43,18 @@ def get_args_parser() -> argparse.ArgumentParser:
         type=number(0, 0.99),
         default=0.01,
         help="share of the sprites that is held out; at least one is",
+    )
+    group.add_argument(
+        "--split_by",
+        choices=("file", "number"),
+        default="file",
+        help="number: sprites whose file names begin with one number stay on one side",
+    )
+    group.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="mirror, move and recolour the sprites at random, as utils/augment.py says",
     )
 
     group = parser.add_argument_group("model")
@@ -53,10 +77,18 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
 
     group = parser.add_argument_group("training")
+    group.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        default="default",
+        help="defaults of these arguments, as utils/recipes.py says; what is typed comes first",
+    )
     group.add_argument("--epoch", type=integer(1), default=10000, help="number of epochs")
     group.add_argument("--batch_size", type=integer(1), default=256, help="sprites in a step")
     group.add_argument("--lr", type=number(0, above=True), default=5e-4, help="highest rate")
-    group.add_argument("--min_lr", type=number(0), default=1e-7, help="rate at the end")
+    group.add_argument(
+        "--min_lr", type=number(0), default=1e-7, help="rate at the end; --lr for a constant rate"
+    )
     group.add_argument(
         "--warmup_epochs",
         type=integer(0),
@@ -66,6 +98,13 @@ def get_args_parser() -> argparse.ArgumentParser:
         "--recon_weight", type=number(0), default=10.0, help="of the squared error of a sprite"
     )
     group.add_argument("--kl_weight", type=number(0), default=1.0, help="of the KL in nats")
+    group.add_argument(
+        "--ema",
+        type=number(0, MAX_EMA),
+        default=0.0,
+        metavar="DECAY",
+        help="of a running average of the weights, a step, which checkpoints then hold; 0: none",
+    )
     group.add_argument(
         "--seed", type=integer(0, MAX_SEED), default=41, help="of the split and all that is random"
     )
@@ -111,9 +150,11 @@ def main(args: argparse.Namespace) -> None:
 
     # Imported here so that --help and a wrong argument are answered without waiting for torch.
     import torch
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     from model import VAE, initialize_from_data
     from utils import run_folder
+    from utils.augment import augment
     from utils.checkpoint import load_vae, save_weights
     from utils.data_utils import fingerprint, load_sprites
     from utils.device import choose_device
@@ -132,7 +173,8 @@ def main(args: argparse.Namespace) -> None:
     device, device_line = choose_device(args.device)
     sprites = load_sprites(args.data_path, args.image_size)
     args.data_path = sprites.source
-    train_index, val_index = split(len(sprites.pixels), args.val_ratio, args.seed)
+    names = sprites.names if args.split_by == "number" else None
+    train_index, val_index = split(len(sprites.names), args.val_ratio, args.seed, names)
     train_sprites = sprites.pixels[train_index].to(device)
     val_sprites = sprites.pixels[val_index].to(device)
     print(device_line, *sprites.notes, sep="\n")
@@ -150,6 +192,10 @@ def main(args: argparse.Namespace) -> None:
     model.to(device)
     fused = device.type in ("cpu", "cuda")  # one kernel for all weights; not on every device
     optimizer = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
+    average = None
+    if args.ema:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(args.ema))
+    shown = average.module if average else model  # what is saved and drawn
     if args.warmup_epochs is None:
         args.warmup_epochs = default_warmup(args.epoch)
         if args.warmup_epochs < FULL_WARMUP:
@@ -191,20 +237,22 @@ def main(args: argparse.Namespace) -> None:
             seed=args.seed,
             recon_weight=args.recon_weight,
             kl_weight=args.kl_weight,
+            augment=augment if args.augment else None,
+            average=average,
         ):
             epoch = report.epoch
             logger.log(report)
             if epoch + 1 == TIMED_EPOCHS and device.type == "cpu":
                 logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
             if epoch % DETAIL_PERIOD == 0 or epoch == last:
-                logger.pictures(epoch, tensorboard_pictures(model, train_sprites, z))
+                logger.pictures(epoch, tensorboard_pictures(shown, train_sprites, z))
             if epoch in saved:
                 logger.read()  # a loss that is not finite ends the run before it reaches a file
-                save_weights(run_folder.checkpoint_path(folder, epoch), model)
-                save_snapshots(folder, model, train_sprites, val_sprites, z)
+                save_weights(run_folder.checkpoint_path(folder, epoch), shown)
+                save_snapshots(folder, shown, train_sprites, val_sprites, z)
 
     print(f"Trained {args.epoch} epochs in {duration(time.perf_counter() - started)}.")
-    print(reconstruction_table(model, train_sprites, val_sprites))
+    print(reconstruction_table(shown, train_sprites, val_sprites))
     print(f"See reconstructions.png and samples.png in {folder}, and the curves with")
     print(f"  tensorboard --logdir {folder}")
 

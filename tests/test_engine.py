@@ -2,8 +2,10 @@ import math
 
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from model import VAE, initialize_from_data, vae_loss
+from utils.augment import NUM_UNIFORMS
 from utils.draws import epoch_draws, held_out_noise
 from utils.engine import evaluate, loss_vector, psnr, reconstruct, to_float, train
 
@@ -40,7 +42,7 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
     twin, adam = start(sprites)
     for epoch in range(3):
         adam.param_groups[0]["lr"] = 1e-3 / (epoch + 1)
-        order, eps = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
+        order, eps, _ = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
         losses = []
         for indices, noise in zip(order, eps, strict=True):
             x = to_float(sprites[indices])
@@ -56,6 +58,63 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
     expected = evaluate(twin, sprites[12:], held_out_noise(41, 2, 3))
     assert torch.equal(reports[-1].val, expected)
     assert [report.num_sprites for report in reports] == [12, 12, 12]
+
+
+def test_augmentation_is_handed_each_batch_and_its_uniforms(sprites):
+    seen = []
+
+    def darken(x, uniforms):
+        seen.append(uniforms)
+        return 0.5 * x
+
+    model, optimizer = start(sprites)
+    list(train(model, optimizer, sprites[:12], sprites[12:], augment=darken, **SETTINGS))
+    for epoch in range(3):
+        *_, uniforms = epoch_draws(
+            41, epoch, num_sprites=12, batch_size=4, latent_size=3, num_uniforms=NUM_UNIFORMS
+        )
+        assert torch.equal(torch.stack(seen[3 * epoch : 3 * epoch + 3]), uniforms)
+
+    ends = [weights(model)]
+    for augment in (None, lambda x, _: x):
+        model, optimizer = start(sprites)
+        list(train(model, optimizer, sprites[:12], sprites[12:], augment=augment, **SETTINGS))
+        ends.append(weights(model))
+    assert not torch.equal(ends[0], ends[1])
+    assert torch.equal(ends[1], ends[2])  # its random numbers leave all others as they are
+
+
+def test_the_average_by_hand(sprites):
+    model, optimizer = start(sprites)
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.7))
+    by_hand = []
+
+    def look():  # before each step, so that the weights are those after the step before
+        by_hand.append(weights(model))
+        return False
+
+    reports = list(
+        train(
+            model,
+            optimizer,
+            sprites[:12],
+            sprites[12:],
+            average=average,
+            should_stop=look,
+            **SETTINGS,
+        )
+    )
+    expected, *later = [*by_hand[1:], weights(model)]  # the first step's weights are the start
+    for vector in later:
+        expected = 0.7 * expected + 0.3 * vector
+    assert torch.allclose(weights(average.module), expected, atol=1e-6)
+    # Held-out losses are the average's, and the model is trained as without one.
+    assert torch.equal(
+        reports[-1].val, evaluate(average.module, sprites[12:], held_out_noise(41, 2, 3))
+    )
+    twin, optimizer = start(sprites)
+    list(train(twin, optimizer, sprites[:12], sprites[12:], **SETTINGS))
+    assert torch.equal(weights(model), weights(twin))
 
 
 def test_same_seed_same_weights_bit_for_bit(sprites):

@@ -48,6 +48,9 @@ def test_the_defaults_are_the_documented_ones():
         "kl_weight": 1.0,
         "init": "data",
         "val_ratio": 0.01,
+        "split_by": "file",
+        "augment": False,
+        "ema": 0.0,
     }
     assert documented.items() <= args.items()
     from utils.run_folder import folder_name
@@ -147,6 +150,38 @@ def test_a_run_starts_as_init_says(train):
     assert data["decoder.0.weight"].std() > 0.25 > plain["decoder.0.weight"].std()
 
 
+def test_augmentation_and_average_change_the_weights_that_are_kept(train):
+    arguments = {"plain": (), "augment": ("--augment",), "average": ("--ema", 0.9)}
+    ends = {}
+    for output, typed in arguments.items():
+        code, _, err = train("--epoch", 3, "--output_dir", output, *typed)
+        assert code == 0, err
+        folder = FOLDER.format(3).replace("output_dir", output)
+        ends[output] = states(folder)["checkpoint_2.pt"]
+    for output in ("augment", "average"):
+        assert ends[output].keys() == ends["plain"].keys()
+        assert not torch.equal(ends[output]["decoder.0.weight"], ends["plain"]["decoder.0.weight"])
+
+
+def test_a_recipe_and_a_split_by_number(train, sprite_folder):
+    for index in range(6):  # two sprites of each number from 0 to 5
+        (sprite_folder / f"{index + 6:03d}.png").rename(sprite_folder / f"{index:03d}B.png")
+    typed = ("--recipe", "generalize", "--epoch", 2, "--val_ratio", 0.3, "--split_by", "number")
+    code, out, err = train(*typed, "--output_dir", "recipe")
+    assert code == 0, err
+    assert "Split: 8 to train on, 4 held out." in out
+    (folder,) = Path().glob("recipe_*")
+    args = json.loads((folder / "args.json").read_text())
+    assert args["recipe"] == "generalize" and args["augment"] and args["ema"] > 0
+    assert args["epoch"] == 2 and args["batch_size"] == 4 and args["split_by"] == "number"
+    # Whoever looks at the run finds the same split.
+    from utils.latents import known_split, open_run, run_sprites
+
+    run = open_run(str(folder), None)
+    parts = known_split(run, run_sprites(run))
+    assert {part: len(pixels) for part, pixels in parts.items()} == {"training": 8, "held out": 4}
+
+
 # ---- bad input: one line on stderr, exit code 2, nothing written
 
 
@@ -170,6 +205,9 @@ def test_a_run_starts_as_init_says(train):
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),
         (("--epochs", 3), "unrecognized arguments: --epochs"),
+        (("--recipe", "cake"), "--recipe: invalid choice"),
+        (("--split_by", "colour"), "--split_by: invalid choice"),
+        (("--ema", 1), "--ema: 1 is not a number from 0 to 0.99999"),
         (("--init", "zero"), "--init: invalid choice"),
     ],
 )

@@ -3,15 +3,27 @@
 So an epoch can be repeated alone, and a run that goes on needs no state of a generator.
 """
 
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
 import numpy as np
 import torch
 from torch import Tensor
 
 
 def epoch_draws(
-    seed: int, epoch: int, *, num_sprites: int, batch_size: int, latent_size: int
-) -> tuple[Tensor, Tensor]:
-    """Return which sprites make the batches of an epoch, and the noise of their latents.
+    seed: int,
+    epoch: int,
+    *,
+    num_sprites: int,
+    batch_size: int,
+    latent_size: int,
+    num_uniforms: int = 0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which sprites make the batches of an epoch, their noise and their augmentation.
+
+    The uniforms are drawn last: with and without them the rest is the same.
 
     An epoch has ``max(1, num_sprites // batch_size)`` batches of one size; the rest of the
     permutation is dropped. A set smaller than a batch makes one batch of its own size.
@@ -21,18 +33,23 @@ def epoch_draws(
     seed, epoch : int
         Not negative.
     num_sprites, batch_size, latent_size : int
+    num_uniforms : int
+        Random numbers that the augmentation of a sprite takes; 0 where there is none.
 
     Returns
     -------
     order : Tensor, shape (steps, B), int64, in [0, num_sprites)
     eps : Tensor, shape (steps, B, latent_size), float32, from N(0, I)
+    uniforms : Tensor, shape (steps, B, num_uniforms), float32, in [0, 1)
     """
     generator = np.random.default_rng((seed, epoch))
     batch_size = min(batch_size, num_sprites)
     steps = num_sprites // batch_size
     order = generator.permutation(num_sprites)[: steps * batch_size]
     eps = generator.standard_normal((steps, batch_size, latent_size), dtype=np.float32)
-    return torch.from_numpy(order).view(steps, batch_size), torch.from_numpy(eps)
+    uniforms = generator.random((steps, batch_size, num_uniforms), dtype=np.float32)
+    order = torch.from_numpy(order).view(steps, batch_size)
+    return order, torch.from_numpy(eps), torch.from_numpy(uniforms)
 
 
 def held_out_noise(seed: int, num_sprites: int, latent_size: int) -> Tensor:
@@ -52,7 +69,9 @@ def prior_noise(seed: int, num_samples: int, latent_size: int) -> Tensor:
     return torch.from_numpy(generator.standard_normal((num_samples, latent_size), np.float32))
 
 
-def split(num_sprites: int, val_ratio: float, seed: int) -> tuple[Tensor, Tensor]:
+def split(
+    num_sprites: int, val_ratio: float, seed: int, names: Sequence[str] | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the indices of the training and of the held-out sprites, each in rising order.
 
     Parameters
@@ -63,16 +82,36 @@ def split(num_sprites: int, val_ratio: float, seed: int) -> tuple[Tensor, Tensor
         Share that is held out, in [0, 1); at least one sprite is, and at least one is not.
     seed : int
         The split depends on nothing else.
+    names : sequence of str, optional
+        File names of the sprites. With them, sprites of one number (see `number_of`) stay on one
+        side, and the share is one of numbers, not of sprites.
 
     Raises
     ------
     ValueError
-        If there are fewer than two sprites.
+        If there are fewer than two sprites, or all have one number.
     """
     if num_sprites < 2:
         raise ValueError(
             f"{num_sprites} sprite: at least 2 are needed, one to train on and one to hold out"
         )
-    num_val = min(max(1, round(num_sprites * val_ratio)), num_sprites - 1)
-    order = torch.from_numpy(np.random.default_rng(seed).permutation(num_sprites))
-    return order[num_val:].sort().values, order[:num_val].sort().values
+    groups = range(num_sprites)
+    if names is not None:
+        index_of = {}
+        groups = [index_of.setdefault(number_of(name), len(index_of)) for name in names]
+    num_groups = max(groups) + 1
+    if num_groups < 2:
+        raise ValueError(f"--split_by number: all {num_sprites} sprites have one number; use file")
+    num_val = min(max(1, round(num_groups * val_ratio)), num_groups - 1)
+    order = np.random.default_rng(seed).permutation(num_groups)
+    held_out = torch.from_numpy(np.isin(list(groups), order[:num_val]))
+    return torch.nonzero(~held_out).flatten(), torch.nonzero(held_out).flatten()
+
+
+def number_of(name: str) -> str:
+    """Return the number that a file name begins with, or the whole name if it does not.
+
+    Forms of one creature share a number: "003MS.png" and "003MMS.png" are both "3".
+    """
+    match = re.match(r"\d+", PurePosixPath(name).name)
+    return str(int(match[0])) if match else name

@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from model import VAE, vae_loss
+from utils.augment import NUM_UNIFORMS
 from utils.draws import epoch_draws, held_out_noise
 
 EVAL_BATCH = 1024  # sprites encoded at once: 20 MB as float32 at 40x40
@@ -82,6 +84,8 @@ def train(
     seed: int,
     recon_weight: float,
     kl_weight: float,
+    augment: Callable[[Tensor, Tensor], Tensor] | None = None,
+    average: AveragedModel | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
     """Train, and yield a report after each epoch.
@@ -98,6 +102,11 @@ def train(
     seed : int
         Of the permutations and the noise.
     recon_weight, kl_weight : float
+    augment : callable, optional
+        From a batch (B, 3, S, S), float32 in [0, 1], and its uniforms to the batch that is
+        trained on; see utils/augment.py.
+    average : AveragedModel, optional
+        Of the model; takes in the weights after each step.
     should_stop : callable
         Asked before each step; training ends, without a report, when it returns true.
 
@@ -105,7 +114,8 @@ def train(
     ------
     Report
         Train losses are means over the epoch's batches as the weights went by; held-out losses
-        are those of the weights at its end, with z drawn once as in training.
+        are those of the weights at its end (of their average, where there is one), with z drawn
+        once as in training.
     """
     device = train_sprites.device
     weights = {"recon_weight": recon_weight, "kl_weight": kl_weight}
@@ -115,23 +125,28 @@ def train(
         lr = schedule(epoch)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        order, eps = epoch_draws(
+        order, eps, uniforms = epoch_draws(
             seed,
             epoch,
             num_sprites=len(train_sprites),
             batch_size=batch_size,
             latent_size=model.latent_size,
+            num_uniforms=NUM_UNIFORMS if augment else 0,
         )
-        order, eps = order.to(device), eps.to(device)
+        order, eps, uniforms = order.to(device), eps.to(device), uniforms.to(device)
 
         total = torch.zeros(2 + model.latent_size, device=device)
-        for indices, noise in zip(order, eps, strict=True):
+        for indices, noise, numbers in zip(order, eps, uniforms, strict=True):
             if should_stop():
                 return
             x = to_float(train_sprites[indices])
+            if augment:
+                x = augment(x, numbers)
             total += train_step(model, optimizer, x, noise, **weights)
+            if average:
+                average.update_parameters(model)
 
-        val = evaluate(model, val_sprites, val_eps, **weights)
+        val = evaluate(average.module if average else model, val_sprites, val_eps, **weights)
         yield Report(epoch, lr, total / len(order), val, order.numel())
 
 

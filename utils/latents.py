@@ -103,7 +103,8 @@ def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
     """
     if run.settings.get("sprites_sha256") != fingerprint(sprites):
         return {"all sprites": sprites.pixels}
-    train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"])
+    names = sprites.names if run.settings.get("split_by") == "number" else None
+    train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"], names)
     return {"training": sprites.pixels[train], "held out": sprites.pixels[val]}
 
 

@@ -1,0 +1,20 @@
+"""Recipes: arguments of main.py that go well together, by name. benchmarks/quality.md has figures.
+
+    python main.py --recipe generalize
+
+A recipe sets defaults: an argument that is typed comes first.
+"""
+
+RECIPES = {
+    # The documented defaults: learns its training sprites almost by heart.
+    "default": {},
+    # Reconstructs sprites that it has not seen.
+    "generalize": {
+        "augment": True,
+        "batch_size": 64,
+        "lr": 3e-4,
+        "min_lr": 3e-4,  # constant; the average takes the place of a falling rate
+        "ema": 0.998,
+        "epoch": 700,
+    },
+}
