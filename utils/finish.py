@@ -8,12 +8,17 @@ an outline in a dark shade of the colour beside it. Poses, limbs and faces must 
 latent. A picture that is clean already only loses its noise. Nothing here is random.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from scipy.ndimage import binary_fill_holes, label
 from torch import Tensor
 
+from utils.plot import NORMAL, Figure, join, note
 from utils.png import import_cv2
+
+NOTE = "Decoded sprites are finished: outline and palette are drawn by code after the model."
 
 # When a picture is clean: see `roughness`. Real sprites lie below 0.01, reconstructions by a run
 # of 1,000 epochs below 0.04, samples above 0.065.
@@ -50,6 +55,18 @@ SEAM_LIGHTNESS = 46.0  # L that they are below
 SEAM_CONTRAST = 16.0  # of L against the surroundings
 SEAM_BLUR = 1.8  # pixels: the surroundings
 SEAM_SURE = 24.0  # L below which a detail may stand alone
+
+
+def finisher(wanted: bool) -> Callable[[Tensor], Tensor]:
+    """Return `finish`, or a function that returns pictures as they are."""
+    return finish if wanted else lambda images: images
+
+
+def noted(figure: Figure, finished: bool) -> Figure:
+    """Return a figure with a line under it that says so if it shows finished pictures."""
+    if not finished:
+        return figure
+    return join([figure, note(NOTE, NORMAL, "lm")], down=True, align="start")
 
 
 def finish(images: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ RUN_FILES = (
     "reconstructions.png",
     "samples.png",
     "checkpoint_*.pt",
+    "checkpoint_*_*.npz",
     "events.out.tfevents.*",
     "*.tmp",
 )

@@ -1,12 +1,14 @@
 """How near a set of pictures is to a set of sprites, in numbers. Pure functions on arrays.
 
-    distance = sprite_distance(samples, real, cutoff=RAW_CUTOFF)
-    kid = kernel_distance(samples, held_out, real)
-    share = is_copy(samples, real, groups).mean()
+    distance = sprite_distance(sprite_figures(samples, RAW_CUTOFF), sprite_figures(real)).mean()
+    kid = unbiased_mmd(*pca_features(real, samples, real))
+    share = (nearest_sprites(samples, [real], groups)[1] < COPY_RATIO).mean()
 
 Pictures are arrays of shape (N, 3, S, S), uint8 or float in [0, 1], drawn on white. Nothing here
 needs downloaded weights; each figure says little about one picture and much about a hundred.
 """
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.ndimage import binary_fill_holes, label
@@ -22,7 +24,6 @@ FLAT_LEVELS = 32  # a channel, when neighbouring pixels are compared
 KID_COMPONENTS = 32  # of the PCA of the real sprites
 KID_DEGREE = 3
 COPY_RATIO = 1 / 3  # of squared distances: to the nearest sprite, and to one of another number
-BLOCK = 256  # pictures compared at once: their distances to 4,000 sprites take 4 MB
 
 FIGURES = ("area", "perimeter", "fill", "chroma", "chroma_sd", "luminance_sd", "hue")
 
@@ -191,34 +192,39 @@ def quantize(values: np.ndarray, levels: int) -> np.ndarray:
 # ---- a distance between sets
 
 
-def kernel_distance(images: np.ndarray, others: np.ndarray, real: np.ndarray) -> float:
-    """Return the KID of two sets of pictures on PCA features of the real sprites.
+def pca_features(real: np.ndarray, *sets: np.ndarray) -> list[np.ndarray]:
+    """Return the features of sets of pictures by which their KID is computed.
 
-    The unbiased squared maximum mean discrepancy (Gretton et al. 2012, lemma 6) with the kernel
-    (x.y / d + 1)^3 of the KID (Binkowski et al. 2018), on the first 32 principal components
-    of the real sprites, each divided by the deviation of the first. These features see layout
-    and colour but neither speckle nor blur, and have nothing in common with those of the
-    Inception network: the number compares with no KID elsewhere, and it may be slightly
-    negative for sets that are alike.
+    The first 32 principal components of the real sprites, divided by the deviation of the first.
+    They see layout and colours but neither speckle nor blur.
 
     Parameters
     ----------
-    images, others : ndarray, shape (N, 3, S, S) and (M, 3, S, S)
-        At least two of each.
     real : ndarray, shape (K, 3, S, S)
         Sprites that the PCA is fitted to.
+    *sets : ndarray, shape (N, 3, S, S)
+
+    Returns
+    -------
+    list of ndarray, shape (N, at most 32)
     """
     from sklearn.decomposition import PCA  # only where it is used: a second to import
 
-    flat = [to_float(part).reshape(len(part), -1) for part in (images, others, real)]
-    pca = PCA(min(KID_COMPONENTS, *flat[2].shape), random_state=0).fit(flat[2])
+    real, *sets = (to_float(part).reshape(len(part), -1) for part in (real, *sets))
+    pca = PCA(min(KID_COMPONENTS, *real.shape), random_state=0).fit(real)
     scale = max(np.sqrt(pca.explained_variance_[0]), 1e-9)
-    x, y = (pca.transform(part) / scale for part in flat[:2])
-    return unbiased_mmd(x, y)
+    return [pca.transform(part) / scale for part in sets]
 
 
 def unbiased_mmd(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the unbiased squared MMD of two sets (N, d), (M, d) by a cubic kernel."""
+    """Return the unbiased squared maximum mean discrepancy of two sets (N, d) and (M, d).
+
+    Gretton et al. 2012, lemma 6, with the kernel (x.y / d + 1)^3 of the KID (Binkowski et al.
+    2018). On PCA features it compares with no KID of Inception features; it may be slightly
+    negative for sets that are alike. NaN where a set has fewer than two members.
+    """
+    if min(len(x), len(y)) < 2:
+        return float("nan")
 
     def kernel(a, b):
         return (a @ b.T / a.shape[1] + 1) ** KID_DEGREE
@@ -234,17 +240,18 @@ def unbiased_mmd(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def nearest_sprites(
-    images: np.ndarray, sprites: np.ndarray, groups: np.ndarray
+    images: np.ndarray, variants: Iterable[np.ndarray], groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the nearest sprite of each picture, and how far it is against one of another group.
 
     Parameters
     ----------
     images : ndarray, shape (N, 3, S, S)
-    sprites : ndarray, shape (M, 3, S, S)
-        Training sprites, with what training made of them (`with_mirrored`).
+    variants : iterable of ndarray, shape (M, 3, S, S)
+        The training sprites, and what training made of them: mirrored, say. A sprite is as far
+        as the nearest of its variants.
     groups : ndarray, shape (M,), int
-        The leading number of each: forms of one creature are alike, and count as one.
+        The creature that each sprite shows: forms of one creature are alike, and count as one.
 
     Returns
     -------
@@ -253,37 +260,50 @@ def nearest_sprites(
         Squared distance to the nearest sprite over that to the nearest of another group; 1 where
         there is but one group. A copy is below `COPY_RATIO`.
     """
-    targets = to_float(sprites).reshape(len(sprites), -1)
-    norms = np.square(targets).sum(1)
-    nearest, ratio = [], []
-    for start in range(0, len(images), BLOCK):
-        x = to_float(images[start : start + BLOCK])
-        x = x.reshape(len(x), -1)
-        squared = np.maximum(np.square(x).sum(1)[:, None] - 2 * x @ targets.T + norms, 0)
-        first = squared.argmin(1)
-        least = squared.min(1)
-        other = np.where(groups[first][:, None] == groups, np.inf, squared).min(1)
-        other = np.where(np.isinf(other), least, other)
-        nearest.append(first)
-        ratio.append(least / np.maximum(other, 1e-9))
-    return np.concatenate(nearest), np.concatenate(ratio)
+    x = to_float(images).reshape(len(images), -1).astype(np.float32)
+    squared = np.full((len(x), len(groups)), np.inf, np.float32)
+    for sprites in variants:
+        y = to_float(sprites).reshape(len(sprites), -1).astype(np.float32)
+        new = np.square(x).sum(1)[:, None] - 2 * x @ y.T + np.square(y).sum(1)
+        squared = np.minimum(squared, np.maximum(new, 0))
+    nearest = squared.argmin(1)
+    least = squared.min(1)
+    other = np.where(groups[nearest][:, None] == groups, np.inf, squared).min(1)
+    other = np.where(np.isinf(other), least, other)
+    return nearest, (least + 1e-6) / (other + 1e-6)
 
 
-def is_copy(images: np.ndarray, sprites: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Return which pictures are copies of a sprite, shape (N,), bool; see `nearest_sprites`."""
-    return nearest_sprites(images, sprites, groups)[1] < COPY_RATIO
+def overlap(masks: np.ndarray, variants: Iterable[np.ndarray]) -> np.ndarray:
+    """Return how much each silhouette overlaps with the one most like it, (N,), in [0, 1].
 
+    The intersection over the union. A picture in other colours may still have a sprite's outline,
+    which distances between pixels do not see.
 
-def with_mirrored(sprites: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return sprites and their mirror images, and the groups of both."""
-    return np.concatenate([sprites, sprites[..., ::-1]]), np.concatenate([groups, groups])
+    Parameters
+    ----------
+    masks : ndarray, shape (N, S, S), bool
+    variants : iterable of ndarray, shape (M, S, S), bool
+        The silhouettes of the training sprites, and what training made of them.
+    """
+    x = masks.reshape(len(masks), -1).astype(np.float32)
+    best = np.zeros(len(x), np.float32)
+    for others in variants:
+        y = others.reshape(len(others), -1).astype(np.float32)
+        both = x @ y.T
+        either = x.sum(1)[:, None] + y.sum(1) - both
+        best = np.maximum(best, (both / np.maximum(either, 1)).max(1))
+    return best
 
 
 # ---- how sure a figure is
 
 
 def bootstrap(
-    statistic, *samples: np.ndarray, draws: int = 200, level: float = 0.95, seed: int = 0
+    statistic: Callable[..., float],
+    *samples: np.ndarray,
+    draws: int = 200,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Return the percentile interval of a statistic when each sample is drawn anew.
 
@@ -303,6 +323,30 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     values = [
         statistic(*(sample[rng.integers(0, len(sample), len(sample))] for sample in samples))
+        for _ in range(draws)
+    ]
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def half_samples(
+    statistic: Callable[..., float],
+    *samples: np.ndarray,
+    draws: int = 100,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return an interval like that of `bootstrap`, of halves without replacement.
+
+    For statistics that break when a sample holds something twice, as unbiased ones of pairs do.
+    A half differs from the whole by about as much as the whole from the truth (the delete-d
+    jackknife of Shao and Wu 1989 with d = n / 2).
+    """
+    rng = np.random.default_rng(seed)
+    values = [
+        statistic(
+            *(sample[rng.permutation(len(sample))[: -(-len(sample) // 2)]] for sample in samples)
+        )
         for _ in range(draws)
     ]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])

@@ -1,19 +1,31 @@
 """Where to draw latents: from the prior, or from a density fitted to the encoded sprites.
 
-    sampler = fit_sampler("neighbours", mu, logvar, groups, rng=np.random.default_rng(0))
-    save_sampler("output_dir_.../sampler_neighbours.npz", sampler)
-    z = draw(load_sampler("output_dir_.../sampler_neighbours.npz"), rng, 100)
+    sampler = run_sampler(run, sprites, "neighbours")  # and checkpoint_999_neighbours.npz
+    z = draw(sampler, np.random.default_rng(41), 100)
 
 A VAE is trained to decode where its encoder puts sprites, which is not everywhere that the prior
 has mass. A fitted sampler is a dictionary of plain arrays: its kind and what that kind needs.
 """
 
+import hashlib
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
-KINDS = ("prior", "gaussian", "gmm", "neighbours")
+from utils.data_utils import Sprites
+from utils.engine import to_float
+from utils.latents import Run, creatures, known_indices
+
+KINDS = {  # how each is named in a picture
+    "prior": "from the prior",
+    "gaussian": "from a Gaussian fitted to the encoded sprites",
+    "gmm": "from a mixture of Gaussians fitted to the encoded sprites",
+    "neighbours": "mixtures of two to four near sprites",
+}
+FIT_SEED = 0
 
 DRAWS = 8  # latents drawn from each sprite's posterior, for the densities
 GMM_SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -28,6 +40,41 @@ CONCENTRATION = 40.0  # of the Dirichlet weights: those of two are 0.5 +- 0.06
 # creature, below which the decoder would draw the first one alone.
 LEAST_RATIO = 0.8
 TRIES = 100  # mixtures of which one must be far enough from all sprites
+
+
+def run_sampler(run: Run, sprites: Sprites, kind: str) -> dict[str, np.ndarray]:
+    """Return a sampler for a run: the one beside its weights, or else a new one, which is kept.
+
+    Parameters
+    ----------
+    run : Run
+    sprites : Sprites
+        It is fitted to those of them that the run trained on.
+    kind : str
+        Of `KINDS`.
+    """
+    index = next(iter(known_indices(run, sprites).values()))
+    with torch.no_grad():
+        posterior = run.model.encode(to_float(sprites.pixels[index]))
+    mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
+    groups = creatures([sprites.names[i] for i in index])
+
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in (mu, logvar, groups)))
+    fitted_to = np.array(digest.hexdigest())
+    path = run.checkpoint.with_name(f"{run.checkpoint.stem}_{kind}.npz")
+    if path.is_file():
+        sampler = load_sampler(path)
+        if str(sampler.get("fitted_to")) == str(fitted_to):
+            return sampler
+    sampler = fit_sampler(kind, mu, logvar, groups, rng=np.random.default_rng(FIT_SEED))
+    if kind == "prior":  # nothing to keep
+        return sampler
+    sampler["fitted_to"] = fitted_to
+    try:
+        save_sampler(path, sampler)
+    except OSError as error:
+        print(f"The sampler is not kept: {path} ({error.strerror}).", file=sys.stderr)
+    return sampler
 
 
 def fit_sampler(
@@ -85,6 +132,11 @@ def draw(sampler: dict[str, np.ndarray], rng: np.random.Generator, count: int) -
     else:
         z = mixtures(sampler["mu"], sampler["near"], sampler["groups"], rng, count)
     return z.astype(np.float32)
+
+
+def draw_latents(sampler: dict[str, np.ndarray], count: int, seed: int) -> torch.Tensor:
+    """Return the latents that a seed draws from a sampler, float32 (count, d)."""
+    return torch.from_numpy(draw(sampler, np.random.default_rng((seed, 0, 3)), count))
 
 
 def posterior_draws(mu: np.ndarray, logvar: np.ndarray, rng: np.random.Generator) -> np.ndarray:
