@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_fill_holes, label
+from scipy.ndimage import binary_closing, binary_fill_holes, label
 from torch import Tensor
 
 from utils.plot import NORMAL, Figure, join, note
@@ -30,6 +30,8 @@ SAME_COLOR_STEPS = 3
 WEAK, STRONG = 0.23, 0.43  # darkness of pixels that may be drawn, and that surely are
 SURE = 0.35  # darkness of a pixel that is kept though it hangs by one neighbour
 NOTCH = 0.1  # darkness from which a pixel with three neighbours inside is inside
+FAINT = 0.12  # darkness of all that may belong to the sprite
+LEAST_SHARE = 0.6  # of the area of all that, closed, which the silhouette must have
 
 # Colours, in CIE Lab: L from 0 to 100, a and b about -100 to 100.
 FAMILIES = 3  # hues, at most, each with a ramp of tones
@@ -37,22 +39,23 @@ FAMILY_BLUR = 1.2  # pixels: hues lie in larger areas than tones
 SAME_FAMILY = 6.0  # distance in (a, b) below which two hues are one
 CHROMA_BLUR = 0.6
 CHROMA_QUANTILE = 0.6  # of a family's pixels: a mean over mixed hues would be grey
-CHROMA_STRETCH = 1.48
-TONE_BLUR = 0.5
+CHROMA_STRETCH = 1.4
+TONE_BLUR = 0.7
+TONE_VOTE = 0.8  # pixels: how far the tones around count
 TONE_CUTS = (-0.72, 0.42)  # in deviations of L: shade, base and light lie between
 TONE_STEPS = (-17.0, 0.0, 17.0)  # of L from the family's base
-TONE_CHROMA = (0.7, 1.35, 0.28)  # factor on the family's chroma
+TONE_CHROMA = (0.75, 1.35, 0.5)  # factor on the family's chroma
 BASE_LIGHTNESS = (44.0, 68.0)  # what the base of a sprite is held within
 LIFT = 4.0  # of L, since outlines are no longer part of the mean
 FAMILY_SPREAD = 14.0  # L between families one deviation apart
 LEAST_DEVIATION = 8.0  # of L: flat pictures are not stretched without end
 LIGHTNESS = (24.0, 97.0)  # of all that is not outline
-LIGHT_FROM_ABOVE = 0.6  # deviations of L between the upper left and the lower right rim
+LIGHT_FROM_ABOVE = 0.8  # deviations of L between the upper left and the lower right rim
 OUTLINE = (20.0, 0.35)  # its L, and the factor on the chroma beside it
 
 # Dark details inside: eyes, mouths and seams between limbs.
-SEAM_LIGHTNESS = 46.0  # L that they are below
-SEAM_CONTRAST = 16.0  # of L against the surroundings
+SEAM_LIGHTNESS = 43.0  # L that they are below
+SEAM_CONTRAST = 18.0  # of L against the surroundings
 SEAM_BLUR = 1.8  # pixels: the surroundings
 SEAM_SURE = 24.0  # L below which a detail may stand alone
 
@@ -146,12 +149,16 @@ def silhouette(picture: np.ndarray) -> np.ndarray:
     """Return where a rough picture is drawn: one component without holes, bool (S, S).
 
     Hysteresis: pixels of at least `WEAK` darkness that hang together with a `STRONG` one. Then
-    single pixels go and notches close, but where the model is sure a tip of one pixel stays.
+    single pixels go and notches close, but where the model is sure a tip of one pixel stays. A
+    light body falls to pieces by that; then everything that is faintly drawn is taken, closed.
     """
     dark = 1 - picture.min(2)
     labels, _ = label(dark > WEAK)
     strong = np.unique(labels[dark > STRONG])
     mask = largest(binary_fill_holes(np.isin(labels, strong[strong > 0])))
+    closed = largest(binary_fill_holes(binary_closing(np.pad(dark > FAINT, 2))[2:-2, 2:-2]))
+    if mask.sum() < LEAST_SHARE * closed.sum():
+        mask = closed
     inside = num_inside(mask)
     mask = mask & ((inside >= 2) | ((inside == 1) & (dark > SURE)))
     mask = mask | (inside == 4) | ((inside == 3) & (dark > NOTCH))
@@ -195,7 +202,7 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     mean = lightness[inner].mean()
     deviation = max(lightness[inner].std(), LEAST_DEVIATION)
     score = (lightness - mean) / deviation + LIGHT_FROM_ABOVE * light(mask)
-    tone = majority(np.digitize(score, TONE_CUTS), weight, len(TONE_STEPS), 0.6)
+    tone = majority(np.digitize(score, TONE_CUTS), weight, len(TONE_STEPS), TONE_VOTE)
     detail = details(lab[..., 0], weight, mask, inner)
 
     base = np.clip(mean + LIFT, *BASE_LIGHTNESS)

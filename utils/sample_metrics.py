@@ -196,7 +196,7 @@ def pca_features(real: np.ndarray, *sets: np.ndarray) -> list[np.ndarray]:
     """Return the features of sets of pictures by which their KID is computed.
 
     The first 32 principal components of the real sprites, divided by the deviation of the first.
-    They see layout and colours but neither speckle nor blur.
+    They see the layout of large areas, and next to nothing of speckle or of hues.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ has mass. A fitted sampler is a dictionary of plain arrays: its kind and what th
 import hashlib
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -180,7 +181,7 @@ def fit_gmm(
         (size, shape): fitted(z, size, shape).score(others)
         for size in GMM_SIZES
         for shape in GMM_TYPES
-        if size <= (~held_out).sum() // 4
+        if size == 1 or size <= (~held_out).sum() // 4
     }
     size, shape = max(scores, key=scores.get)
     best = fitted(posterior_draws(mu, logvar, rng), size, shape)
@@ -277,6 +278,6 @@ def load_sampler(path: Path) -> dict[str, np.ndarray]:
             sampler = dict(arrays)
         if str(sampler["kind"]) not in KINDS:
             raise ValueError(f"kind {sampler['kind']}")
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is not a sampler ({type(error).__name__}: {error})") from None
     return sampler
