@@ -188,16 +188,15 @@ def main(args: argparse.Namespace) -> None:
         metrics["samples"], figures["nearest"] = measure_samples(
             trained, sprites, args.sampler, args.seed
         )
-    figures = {name: noted(figure, args.finish) for name, figure in figures.items()}
 
     # Files.
     folder = Path(args.vis_dir) / FOLDER
     written = []
     for name, figure in figures.items():
         written.append(folder / f"{name}.{args.format}")
-        save_figure(written[-1], figure)
+        save_figure(written[-1], noted(figure, args.finish))
     written.append(folder / f"overview.{args.format}")
-    save_figure(written[-1], overview(figures))
+    save_figure(written[-1], noted(overview(figures), args.finish))
     written.append(folder / "metrics.json")
     written[-1].write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     if args.gif:

@@ -7,7 +7,7 @@ import torch
 
 from utils import sample_metrics as sm
 from utils.data_utils import load_sprites
-from utils.finish import CLEAN, finish, finisher, light, noted, roughness
+from utils.finish import CLEAN, SHARP, edge, finish, finisher, light, noted, roughness
 from utils.plot import note
 
 
@@ -89,6 +89,15 @@ def test_roughness_tells_sprites_from_mixtures(sprites):
     for clean, mixed in zip(sprites[:30], rough(sprites)[:30], strict=True):
         assert roughness(clean.permute(1, 2, 0).numpy() / 255) < CLEAN / 2
         assert roughness(mixed.permute(1, 2, 0).numpy()) > CLEAN
+
+
+def test_edges_tell_sprites_from_blurred_ones(sprites):
+    for clean in sprites[:30].permute(0, 2, 3, 1).numpy() / np.float32(255):
+        blurred = cv2.GaussianBlur(clean, (0, 0), 2)
+        assert edge(clean) > 1.5 * SHARP > 1.5 * edge(blurred)
+        finished = finish(torch.from_numpy(blurred).permute(2, 0, 1)[None]).numpy()
+        assert sm.outline_share(finished).mean() > 0.95
+    assert edge(np.ones((40, 40, 3), np.float32)) == 1
 
 
 def test_thin_limbs_are_kept():

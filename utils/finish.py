@@ -20,16 +20,18 @@ from utils.png import import_cv2
 
 NOTE = "Decoded sprites are finished: outline and palette are drawn by code after the model."
 
-# When a picture is clean: see `roughness`. Real sprites lie below 0.01, reconstructions by a run
-# of 1,000 epochs below 0.04, samples above 0.065.
+# When a picture is clean: see `roughness` and `edge`. Real sprites lie below 0.01 and above 0.9,
+# reconstructions by a run of 1,000 epochs below 0.04 and above 0.9; its samples above 0.065, and
+# those of a run that is blurred, which are not rough, below 0.35.
 CLEAN = 0.05
+SHARP = 0.5
 SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
 SAME_COLOR_STEPS = 3
 
 # Silhouette, by the smallest channel: 0 is white.
-WEAK, STRONG = 0.23, 0.43  # darkness of pixels that may be drawn, and that surely are
-SURE = 0.35  # darkness of a pixel that is kept though it hangs by one neighbour
-NOTCH = 0.1  # darkness from which a pixel with three neighbours inside is inside
+WEAK, STRONG = 0.22, 0.42  # darkness of pixels that may be drawn, and that surely are
+SURE = 0.3  # darkness of a pixel that is kept though it hangs by one neighbour
+NOTCH = 0.2  # darkness from which a pixel with three neighbours inside is inside
 FAINT = 0.12  # darkness of all that may belong to the sprite
 LEAST_SHARE = 0.6  # of the area of all that, closed, which the silhouette must have
 
@@ -44,14 +46,14 @@ TONE_BLUR = 0.7
 TONE_VOTE = 0.8  # pixels: how far the tones around count
 TONE_CUTS = (-0.72, 0.42)  # in deviations of L: shade, base and light lie between
 TONE_STEPS = (-17.0, 0.0, 17.0)  # of L from the family's base
-TONE_CHROMA = (0.75, 1.35, 0.5)  # factor on the family's chroma
+TONE_CHROMA = (0.65, 1.38, 0.42)  # factor on the family's chroma
 BASE_LIGHTNESS = (44.0, 68.0)  # what the base of a sprite is held within
 LIFT = 4.0  # of L, since outlines are no longer part of the mean
 FAMILY_SPREAD = 14.0  # L between families one deviation apart
 LEAST_DEVIATION = 8.0  # of L: flat pictures are not stretched without end
 LIGHTNESS = (24.0, 97.0)  # of all that is not outline
 LIGHT_FROM_ABOVE = 0.8  # deviations of L between the upper left and the lower right rim
-OUTLINE = (20.0, 0.35)  # its L, and the factor on the chroma beside it
+OUTLINE = (20.0, 0.3)  # its L, and the factor on the chroma beside it
 
 # Dark details inside: eyes, mouths and seams between limbs.
 SEAM_LIGHTNESS = 43.0  # L that they are below
@@ -98,7 +100,7 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
     ----------
     picture : ndarray, shape (S, S, 3), float32, in [0, 1]
     """
-    if roughness(picture) < CLEAN:
+    if roughness(picture) < CLEAN and edge(picture) > SHARP:
         return without_noise(picture)
     mask = silhouette(picture)
     if not mask.any():
@@ -121,6 +123,20 @@ def roughness(picture: np.ndarray) -> float:
     likest = np.sort(differences, axis=0)[:2].mean(0)
     drawn = picture.min(2) < 0.9
     return float(np.median(likest[drawn])) if drawn.any() else 0.0
+
+
+def edge(picture: np.ndarray) -> float:
+    """Return how dark the rim of a picture is (median), as a share of its dark parts, in [0, 1].
+
+    Dark is a small smallest channel, which also saturated colours have. A blurred picture fades
+    out to white.
+    """
+    dark = 1 - picture.min(2)
+    mask = largest(binary_fill_holes(dark > FAINT))
+    if not mask.any():
+        return 1.0
+    rim = mask & (num_inside(mask) < 4)
+    return float(np.median(dark[rim]) / np.quantile(dark[mask], 0.9))
 
 
 def without_noise(picture: np.ndarray) -> np.ndarray:
