@@ -28,10 +28,11 @@ SHARP = 0.5
 SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
 SAME_COLOR_STEPS = 3
 
-# Silhouette, by the smallest channel: 0 is white.
-WEAK, STRONG = 0.22, 0.42  # darkness of pixels that may be drawn, and that surely are
-SURE = 0.3  # darkness of a pixel that is kept though it hangs by one neighbour
-NOTCH = 0.2  # darkness from which a pixel with three neighbours inside is inside
+# Silhouette, by darkness: 1 - the smallest channel, so that white alone has 0.
+UNSHARP, UNSHARP_BLUR = 1.0, 2.0  # first of all, that limbs stand out; the blur in pixels
+WEAK, STRONG = 0.23, 0.43  # darkness of pixels that may be drawn, and that surely are
+SURE = 0.6  # darkness of a pixel that is kept though it hangs by one neighbour
+NOTCH = 0.15  # darkness from which a pixel with three neighbours inside is inside
 FAINT = 0.12  # darkness of all that may belong to the sprite
 LEAST_SHARE = 0.6  # of the area of all that, closed, which the silhouette must have
 
@@ -46,14 +47,14 @@ TONE_BLUR = 0.7
 TONE_VOTE = 0.8  # pixels: how far the tones around count
 TONE_CUTS = (-0.72, 0.42)  # in deviations of L: shade, base and light lie between
 TONE_STEPS = (-17.0, 0.0, 17.0)  # of L from the family's base
-TONE_CHROMA = (0.65, 1.38, 0.42)  # factor on the family's chroma
+TONE_CHROMA = (0.55, 1.45, 0.4)  # factor on the family's chroma
 BASE_LIGHTNESS = (44.0, 68.0)  # what the base of a sprite is held within
 LIFT = 4.0  # of L, since outlines are no longer part of the mean
 FAMILY_SPREAD = 14.0  # L between families one deviation apart
 LEAST_DEVIATION = 8.0  # of L: flat pictures are not stretched without end
 LIGHTNESS = (24.0, 97.0)  # of all that is not outline
 LIGHT_FROM_ABOVE = 0.8  # deviations of L between the upper left and the lower right rim
-OUTLINE = (20.0, 0.3)  # its L, and the factor on the chroma beside it
+OUTLINE = (20.0, 0.25)  # its L, and the factor on the chroma beside it
 
 # Dark details inside: eyes, mouths and seams between limbs.
 SEAM_LIGHTNESS = 43.0  # L that they are below
@@ -164,15 +165,17 @@ def without_noise(picture: np.ndarray) -> np.ndarray:
 def silhouette(picture: np.ndarray) -> np.ndarray:
     """Return where a rough picture is drawn: one component without holes, bool (S, S).
 
+    Unsharp masking lifts thin limbs out of a soft mixture and cuts into what lies between them.
     Hysteresis: pixels of at least `WEAK` darkness that hang together with a `STRONG` one. Then
     single pixels go and notches close, but where the model is sure a tip of one pixel stays. A
     light body falls to pieces by that; then everything that is faintly drawn is taken, closed.
     """
-    dark = 1 - picture.min(2)
+    faint = 1 - picture.min(2)
+    dark = faint + UNSHARP * (faint - import_cv2().GaussianBlur(faint, (0, 0), UNSHARP_BLUR))
     labels, _ = label(dark > WEAK)
     strong = np.unique(labels[dark > STRONG])
     mask = largest(binary_fill_holes(np.isin(labels, strong[strong > 0])))
-    closed = largest(binary_fill_holes(binary_closing(np.pad(dark > FAINT, 2))[2:-2, 2:-2]))
+    closed = largest(binary_fill_holes(binary_closing(np.pad(faint > FAINT, 2))[2:-2, 2:-2]))
     if mask.sum() < LEAST_SHARE * closed.sum():
         mask = closed
     inside = num_inside(mask)
