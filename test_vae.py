@@ -3,24 +3,39 @@
     python test_vae.py
     python test_vae.py --num_samples 200 --save_sprites --palette 16
     python test_vae.py --arithmetic 003MS.png 001MS.png 004MS.png
+    python test_vae.py --sampler neighbours --finish --metrics
 
 Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; run pytest there.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model import VAE
 from utils.cli import integer, looking_parser, number, report, run
+from utils.data_utils import Sprites
 from utils.draws import prior_noise
-from utils.engine import decode, evaluate, reconstruct, to_float
+from utils.engine import decode, evaluate, reconstruct
 from utils.export import save_sprites
 from utils.files import write_json
+from utils.finish import finish, finisher, noted
 from utils.interpolation import path
-from utils.latents import Chosen, choose_sprites, encode, known_split, open_run, run_sprites
+from utils.latents import (
+    Chosen,
+    Run,
+    choose_sprites,
+    creatures,
+    encode,
+    known_indices,
+    known_split,
+    open_run,
+    run_sprites,
+)
 from utils.metrics import reconstruction_metrics
 from utils.plot import (
     MARGIN,
@@ -32,7 +47,11 @@ from utils.plot import (
     save_figure,
     save_gif,
     titled,
+    to_uint8,
 )
+from utils.sampler import KINDS, draw_latents, run_sampler
+
+Painter = Callable[[Tensor], Tensor]  # from latents, or from decoded sprites, to pictures
 
 FOLDER = "test"
 DEFAULT_SPRITES = (1, 9)  # one to move around, and where to interpolate to
@@ -40,6 +59,7 @@ COLUMNS = 10
 TRAVERSAL = (-3.0, 3.0, 11)  # from, to, steps
 PLANE_BOUND, PLANE_STEPS = 4.5, 8  # along a side
 MANIFOLD_STEPS = 20
+MEASURED = 500  # samples that --metrics draws
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -47,7 +67,13 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser = looking_parser("Put a trained VAE to the test.")
     parser.set_defaults(scale=2)
     group = parser.add_argument_group("tests")
-    group.add_argument("--num_samples", type=integer(1, 10000), default=100, help="from the prior")
+    group.add_argument("--num_samples", type=integer(1, 10000), default=100, help="how many")
+    group.add_argument(
+        "--sampler",
+        choices=KINDS,
+        default="prior",
+        help="of the samples: the prior, or a density fitted to the encoded sprites",
+    )
     group.add_argument(
         "--temperature", type=number(0), default=1.0, help="standard deviation of the prior"
     )
@@ -71,6 +97,11 @@ def get_args_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--arithmetic", nargs=3, metavar=("A", "B", "C"), help="sprites: draw A - B + C"
     )
+    group.add_argument(
+        "--metrics",
+        action="store_true",
+        help="measure how near samples are to sprites, print a table and draw the nearest ones",
+    )
     group = parser.add_argument_group("files")
     group.add_argument(
         "--save_sprites", action="store_true", help="also write each sprite as a PNG of its own"
@@ -93,6 +124,8 @@ def main(args: argparse.Namespace) -> None:
         )
     if args.palette and not args.save_sprites:
         raise ValueError(f"--palette {args.palette} is of the files that --save_sprites writes")
+    if args.sampler != "prior" and args.temperature != 1:
+        raise ValueError(f"--temperature {args.temperature:g}: only --sampler prior has one")
     sprites = run_sprites(trained, args.data_path)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     base, target = encode(model, ends.pixels)
@@ -112,17 +145,27 @@ def main(args: argparse.Namespace) -> None:
     }
 
     # In pictures: each test decodes a set of latents.
-    noise = prior_noise(args.seed, args.num_samples, model.latent_size)
-    samples = decode(model, args.temperature * noise)
+    finished = finisher(args.finish)
+
+    def paint(z):
+        return finished(decode(model, z))
+
+    if args.sampler == "prior":
+        z = args.temperature * prior_noise(args.seed, args.num_samples, model.latent_size)
+    else:
+        z = draw_latents(run_sampler(trained, sprites, args.sampler), args.num_samples, args.seed)
+    samples = paint(z)
     rows = [traverse(base, dim, torch.linspace(*TRAVERSAL)) for dim in by_use]
-    rows = decode(model, torch.cat(rows)).unflatten(0, (len(by_use), -1))
-    between = decode(model, path(base, target, args.steps))
+    rows = paint(torch.cat(rows)).unflatten(0, (len(by_use), -1))
+    between = paint(path(base, target, args.steps))
 
     figures = {
         "samples": titled(
-            "Samples", grid(samples, COLUMNS, args.scale), f"temperature {args.temperature:g}"
+            "Samples",
+            grid(samples, COLUMNS, args.scale),
+            f"temperature {args.temperature:g}" if args.sampler == "prior" else KINDS[args.sampler],
         ),
-        "reconstructions": draw_reconstructions(model, parts, metrics, args.scale),
+        "reconstructions": draw_reconstructions(model, parts, metrics, finished, args.scale),
         "traversal": titled(
             "Traversal",
             labelled_rows(
@@ -140,21 +183,25 @@ def main(args: argparse.Namespace) -> None:
     }
     dims = args.plane or by_use[:2]
     if len(dims) == 2:
-        figures["plane"] = draw_plane(model, base, dims, ends.names[0], args.scale)
+        figures["plane"] = draw_plane(paint, base, dims, ends.names[0], args.scale)
     if args.arithmetic:
         terms = choose_sprites(sprites, args.arithmetic, ())
-        figures["arithmetic"] = draw_arithmetic(model, terms, args.scale)
+        figures["arithmetic"] = draw_arithmetic(model, paint, terms, args.scale)
     if model.latent_size == 2:
-        figures["manifold"] = draw_manifold(model, args.scale)
+        figures["manifold"] = draw_manifold(paint, args.scale)
+    if args.metrics:
+        metrics["samples"], figures["nearest"] = measure_samples(
+            trained, sprites, args.sampler, args.seed
+        )
 
     # Files.
     folder = Path(args.vis_dir) / FOLDER
     written = []
     for name, figure in figures.items():
         written.append(folder / f"{name}.{args.format}")
-        save_figure(written[-1], figure)
+        save_figure(written[-1], noted(figure, args.finish))
     written.append(folder / f"overview.{args.format}")
-    save_figure(written[-1], overview(figures))
+    save_figure(written[-1], noted(overview(figures), args.finish))
     written.append(folder / "metrics.json")
     write_json(written[-1], metrics)
     if args.gif:
@@ -183,12 +230,14 @@ def traverse(z: Tensor, dim: int, values: Tensor) -> Tensor:
     return copies
 
 
-def draw_reconstructions(model: VAE, parts: dict[str, Tensor], metrics: dict, scale: int) -> Figure:
+def draw_reconstructions(
+    model: VAE, parts: dict[str, Tensor], metrics: dict, finished: Painter, scale: int
+) -> Figure:
     """Return the last part (held-out sprites, where they are known) over its reconstructions."""
     part, pixels = list(parts.items())[-1]
     found = metrics["reconstruction"][part]
     shown = pixels[:COLUMNS]
-    rows = [("original", shown), ("reconstruction", reconstruct(model, shown))]
+    rows = [("original", shown), ("reconstruction", finished(reconstruct(model, shown)))]
     return titled(
         f"Reconstructions, {part}",
         labelled_rows(rows, scale),
@@ -197,7 +246,7 @@ def draw_reconstructions(model: VAE, parts: dict[str, Tensor], metrics: dict, sc
     )
 
 
-def draw_plane(model: VAE, z: Tensor, dims: list[int], name: str, scale: int) -> Figure:
+def draw_plane(paint: Painter, z: Tensor, dims: list[int], name: str, scale: int) -> Figure:
     """Return a grid over two latent dimensions around a latent (d,)."""
     across, down = dims
     offsets = torch.linspace(-PLANE_BOUND, PLANE_BOUND, PLANE_STEPS)
@@ -205,33 +254,71 @@ def draw_plane(model: VAE, z: Tensor, dims: list[int], name: str, scale: int) ->
     latents = torch.cat([traverse(row, across, z[across] + offsets) for row in rows])
     return titled(
         f"Plane of z{across} and z{down}",
-        grid(decode(model, latents), PLANE_STEPS, scale),
+        grid(paint(latents), PLANE_STEPS, scale),
         f"around {name}: z{across} to the right and z{down} down, {-PLANE_BOUND} to {PLANE_BOUND}",
     )
 
 
-def draw_arithmetic(model: VAE, terms: Chosen, scale: int) -> Figure:
+def draw_arithmetic(model: VAE, paint: Painter, terms: Chosen, scale: int) -> Figure:
     """Return A - B + C beside its three parents."""
     a, b, c = encode(model, terms.pixels)
-    result = decode(model, (a - b + c)[None])
+    result = to_uint8(paint((a - b + c)[None]))
     captions = [f"{sign} {name}" for sign, name in zip(" -+", terms.names, strict=True)]
-    images = torch.cat([to_float(terms.pixels), result])
+    images = torch.cat([terms.pixels, result])
     return titled("Arithmetic", captioned(images, [*captions, "= decoded"], 4, scale))
 
 
-def draw_manifold(model: VAE, scale: int) -> Figure:
+def draw_manifold(paint: Painter, scale: int) -> Figure:
     """Return the plane of a two-dimensional latent space, each step of equal probability.
 
     Kingma and Welling 2014, figure 4: a grid through the inverse of the normal distribution.
     """
     steps = torch.special.ndtri((torch.arange(MANIFOLD_STEPS) + 0.5) / MANIFOLD_STEPS)
     z = torch.cartesian_prod(steps, steps).flip(1)
-    return titled("Manifold", grid(decode(model, z), MANIFOLD_STEPS, scale))
+    return titled("Manifold", grid(paint(z), MANIFOLD_STEPS, scale))
+
+
+def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[dict, Figure]:
+    """Return the figures of samples, and a picture of those that are most like a sprite.
+
+    Samples of the prior and of the given sampler, as they are decoded and finished, are measured
+    against the training sprites, beside the held-out sprites. Prints the table.
+    """
+    from utils import sample_report  # only where it is used: scikit-learn takes a second
+
+    indices = known_indices(run, sprites)
+    real, *held_out = (sprites.pixels[index].numpy() for index in indices.values())
+    groups = creatures([sprites.names[i] for i in next(iter(indices.values()))])
+    sets = {"held-out sprites": held_out[0]} if held_out else {}
+    raw = {}
+    for name in dict.fromkeys(("prior", kind)):
+        z = draw_latents(run_sampler(run, sprites, name), MEASURED, seed)
+        raw[name] = decode(run.model, z)
+        sets[name] = raw[name].numpy()
+        sets[f"{name}, finished"] = finish(raw[name]).numpy()
+    augmented = bool(run.settings.get("augment"))
+    measured = sample_report.measure(sets, real, groups=groups, raw=tuple(raw), turned=augmented)
+    print(sample_report.markdown(measured))
+
+    pictures = sets[f"{kind}, finished"]
+    variants = list(sample_report.variants_of(real, mirrored=True, turned=augmented))
+    nearest, ratio = sample_report.sm.nearest_sprites(pictures, variants, groups)
+    worst = np.argsort(ratio, kind="stable")[:COLUMNS]
+    rows = [
+        ("sample, finished", torch.from_numpy(pictures[worst])),
+        ("nearest sprite", torch.from_numpy(real[nearest[worst]])),
+    ]
+    return measured, titled(
+        "Nearest training sprites",
+        labelled_rows(rows, 2),
+        f"of the {COLUMNS} among {MEASURED} samples that are most like one; below a third, a copy: "
+        + " ".join(f"{value:.2f}" for value in ratio[worst]),
+    )
 
 
 def overview(figures: dict[str, Figure]) -> Figure:
     """Return all figures on one page, in two columns."""
-    right = ("traversal", "interpolation", "arithmetic")
+    right = ("traversal", "interpolation", "arithmetic", "nearest")
     columns = [
         join(column, down=True, gap=2 * MARGIN, align="start")
         for column in (

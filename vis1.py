@@ -16,6 +16,7 @@ from utils.checkpoint import load_vae
 from utils.cli import integer, looking_parser, report, run
 from utils.curves import read_history, save_error_curve
 from utils.engine import psnr, reconstruct, to_float
+from utils.finish import finish, noted
 from utils.latents import choose_sprites, open_run, run_sprites
 from utils.plot import captioned, join, save_figure, save_gif
 from utils.run_folder import checkpoints
@@ -62,6 +63,8 @@ def main(args: argparse.Namespace) -> None:
     # Each checkpoint encodes and decodes all chosen sprites.
     recon = torch.stack([reconstruct(load_vae(found[epoch]), chosen.pixels) for epoch in epochs])
     errors = (recon - to_float(chosen.pixels)).square().flatten(2).mean(2)  # (epochs, sprites)
+    if args.finish:  # the picture alone: errors are those of the model
+        recon = to_float(finish(recon.flatten(0, 1)).view_as(recon))
 
     rows = []
     for index, name in enumerate(chosen.names):
@@ -78,7 +81,7 @@ def main(args: argparse.Namespace) -> None:
         )
     folder = Path(args.vis_dir) / FOLDER
     written = [folder / f"progression.{args.format}"]
-    save_figure(written[0], join(rows, down=True, align="start"))
+    save_figure(written[0], noted(join(rows, down=True, align="start"), args.finish))
 
     if args.gif:
         frames = [

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from utils.cli import integer, looking_parser, report, run
 from utils.engine import decode
+from utils.finish import finisher, noted
 from utils.interpolation import surface
 from utils.latents import choose_sprites, encode, open_run, run_sprites
 from utils.plot import beside_corners, grid, save_figure, save_gif
@@ -40,12 +41,13 @@ def main(args: argparse.Namespace) -> None:
     trained = open_run(args.run, args.checkpoint)
     corners = choose_sprites(run_sprites(trained, args.data_path), args.sprites, DEFAULT_SPRITES)
     z = surface(encode(trained.model, corners.pixels), args.steps)
-    mixtures = decode(trained.model, z.flatten(0, 1))
+    mixtures = finisher(args.finish)(decode(trained.model, z.flatten(0, 1)))
 
     folder = Path(args.vis_dir) / FOLDER
     written = [folder / f"bilinear.{args.format}"]
     figure = grid(mixtures, args.steps, args.scale)
-    save_figure(written[0], beside_corners(figure, corners.pixels, corners.names, args.scale))
+    figure = beside_corners(figure, corners.pixels, corners.names, args.scale)
+    save_figure(written[0], noted(figure, args.finish))
 
     if args.gif:
         written.append(folder / "bilinear.gif")

@@ -20,6 +20,7 @@ from utils.cli import integer, looking_parser, report, run
 from utils.curves import save_norm_curves
 from utils.engine import decode
 from utils.files import write_json
+from utils.finish import finisher, noted
 from utils.interpolation import angle, lerp, path, slerp, surface
 from utils.latents import choose_sprites, encode, open_run, run_sprites
 from utils.plot import (
@@ -90,7 +91,8 @@ def main(args: argparse.Namespace) -> None:
         "edges": edges,
     }
 
-    # One picture: the two grids, their difference, and the table of the edges.
+    # One picture: the two grids, their difference (of what the model decodes), and the table.
+    linear, spherical = (finisher(args.finish)(images) for images in (linear, spherical))
     linear = grid(linear, args.steps, args.scale)
     panels = [
         titled(
@@ -122,7 +124,7 @@ def main(args: argparse.Namespace) -> None:
         folder / "slerp_against_lerp.json",
     ]
     picture = join([join(panels, gap=3 * MARGIN), rows], down=True, gap=2 * MARGIN, align="start")
-    save_figure(written[0], picture)
+    save_figure(written[0], noted(picture, args.finish))
     save_norm_curves(written[1], norms, shell)
     write_json(written[2], numbers)
     report(written, args.show)

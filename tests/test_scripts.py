@@ -291,3 +291,62 @@ def test_sprites_saved_one_by_one(script):
         assert all(
             Image.open(file).mode == "P" and Image.open(file).size == (40, 40) for file in files
         )
+
+
+# ---- samplers, the finish and the metrics of samples
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "gmm", "neighbours"])
+def test_samplers_are_kept_beside_the_weights(script, kind):
+    arguments = ("--sampler", kind, "--num_samples", 5)
+    assert script(test_vae, *arguments)[0] == 0
+    first = drawn("vis/test/samples.png")
+    assert Path(f"{RUN}/checkpoint_8_{kind}.npz").is_file()
+    script(test_vae, *arguments)
+    assert np.array_equal(first, drawn("vis/test/samples.png"))
+    script(test_vae, "--num_samples", 5)
+    assert not np.array_equal(first, drawn("vis/test/samples.png"))
+
+
+def test_a_temperature_is_of_the_prior(script):
+    code, _, err = script(test_vae, "--sampler", "gmm", "--temperature", 0.5)
+    assert code == 2 and "only --sampler prior has one" in err
+    assert script(test_vae, "--sampler", "other")[0] == 2
+
+
+@pytest.mark.parametrize("module", [vis1, vis2, vis3, test_vae])
+def test_finished_pictures_are_others_and_say_so(script, module):
+    script(module)
+    raw = {path: path.read_bytes() for path in Path("vis").rglob("*.png")}
+    code, _, err = script(module, "--finish", "--format", "png")
+    assert code == 0, err
+    changed = [path for path, data in raw.items() if path.read_bytes() != data]
+    assert changed and all("error" not in path.name for path in changed)
+    script(module, "--finish", "--format", "svg")
+    drawings = [path for path in Path("vis").rglob("*.svg") if b"are finished" in path.read_bytes()]
+    assert drawings
+
+
+def test_finished_sprites_are_saved_finished(script):
+    arguments = ("--num_samples", 2, "--save_sprites", "--finish", "--checkpoint", "0")
+    assert script(test_vae, *arguments)[0] == 0
+    colors = {
+        len(np.unique(drawn(path).reshape(-1, 4), axis=0))
+        for path in Path("vis/test/samples").glob("*.png")
+    }
+    assert max(colors) < 20
+
+
+def test_metrics_of_samples(script):
+    code, out, err = script(test_vae, "--sampler", "neighbours", "--metrics")
+    assert code == 0, err
+    measured = json.loads(Path("vis/test/metrics.json").read_text())["samples"]
+    names = ["prior", "prior, finished", "neighbours", "neighbours, finished"]
+    assert list(measured) == ["held-out sprites", *names]
+    for found in measured.values():
+        value, low, high = found["sprite_distance"]
+        assert low <= high and value > 0
+        assert 0 <= found["copies"][0] <= 1 and 0 <= found["overlap"][0] <= 1
+    table = out.split("vis/test")[0].strip().split("\n")
+    assert len(table) == 2 + 5 and len({row.count("|") for row in table}) == 1
+    assert Path("vis/test/nearest.png").exists()

@@ -55,6 +55,11 @@ def looking_parser(description: str) -> Parser:
     group.add_argument(
         "--format", choices=("png", "pdf", "svg"), default="png", help="of the pictures"
     )
+    group.add_argument(
+        "--finish",
+        action="store_true",
+        help="draw decoded sprites with an outline and few colours; see utils/finish.py",
+    )
     group.add_argument("--show", action="store_true", help="open the pictures when they are done")
     return parser
 

@@ -11,13 +11,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from model import VAE
 from utils.checkpoint import load_vae
 from utils.data_utils import Sprites, load_sprite, load_sprites
-from utils.draws import split
+from utils.draws import number_of, split
 from utils.engine import to_float
 from utils.fingerprint import fingerprint, fingerprints
 from utils.run_folder import checkpoints, newest_run, read_args
@@ -103,11 +104,21 @@ def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
     dict
         "training" and "held out" if these are the sprites of the run, else "all sprites".
     """
+    return {part: sprites.pixels[index] for part, index in known_indices(run, sprites).items()}
+
+
+def known_indices(run: Run, sprites: Sprites) -> dict[str, Tensor]:
+    """Return the indices of the sprites that `known_split` returns the pixels of."""
     if run.settings.get("sprites_sha256") != fingerprint(fingerprints(sprites)):
-        return {"all sprites": sprites.pixels}
+        return {"all sprites": torch.arange(len(sprites.names))}
     names = sprites.names if run.settings.get("split_by") == "number" else None
     train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"], names)
-    return {"training": sprites.pixels[train], "held out": sprites.pixels[val]}
+    return {"training": train, "held out": val}
+
+
+def creatures(names: list[str]) -> np.ndarray:
+    """Return which creature each sprite shows, by the number that its name begins with, (N,)."""
+    return np.unique([number_of(name) for name in names], return_inverse=True)[1]
 
 
 def choose_sprites(

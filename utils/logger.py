@@ -51,6 +51,7 @@ class Logger:
         self.unread: list[Report] = []
         self.read_at = self.started_at = time.perf_counter()
         threading.excepthook = silence_disk_errors
+        wait_for_a_later_second(folder)
         self.writer = SummaryWriter(str(folder), flush_secs=10, purge_step=resumed_at)
         self.history = open_history(folder / "history.csv", self.first_epoch)
         self.rows = csv.writer(self.history, lineterminator="\n")
@@ -159,6 +160,14 @@ class Logger:
         """Print a line without disturbing the progress bar."""
         tqdm.write(line)
         sys.stdout.flush()
+
+
+def wait_for_a_later_second(folder: Path) -> None:
+    """Wait until the name of a new events file, which begins with the second, sorts last."""
+    names = [path.name.split(".") for path in folder.glob("events.out.tfevents.*")]
+    newest = max((int(name[3]) for name in names if name[3].isdecimal()), default=0)
+    while newest == int(time.time()):
+        time.sleep(0.01)
 
 
 def open_history(path: Path, first_epoch: int) -> TextIO:

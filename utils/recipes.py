@@ -8,6 +8,9 @@ A recipe sets defaults: an argument that is typed comes first.
 RECIPES = {
     # The documented defaults: learns its training sprites almost by heart.
     "default": {},
+    # Samples that look like sprites. It must know them by heart, so nothing is augmented; the rest
+    # comes after training: python test_vae.py --sampler neighbours --finish
+    "create": {"epoch": 1000},
     # Reconstructs sprites that it has not seen.
     "generalize": {
         "augment": True,

@@ -19,6 +19,7 @@ RUN_FILES = (
     "samples.png",
     "checkpoint_*.pt",
     "state_*.pt",
+    "checkpoint_*_*.npz",
     "events.out.tfevents.*",
 )
 SUFFIXES = ("", ".sha256", ".tmp", ".sha256.tmp")  # sums, and what a killed run left unfinished
