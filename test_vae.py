@@ -172,8 +172,8 @@ def main(args: argparse.Namespace) -> None:
                 [(f"z{d}  {kl[d]:.2f} nats", row) for d, row in zip(by_use, rows, strict=True)],
                 args.scale,
             ),
-            f"{ends.names[0]}; one dimension from {TRAVERSAL[0]:g} to {TRAVERSAL[1]:g}, the most "
-            "used first, with its KL",
+            f"{ends.names[0]} with one dimension set to {TRAVERSAL[0]:g} at the left, to "
+            f"{TRAVERSAL[1]:g} at the right; the most used first, with its KL",
         ),
         "interpolation": titled(
             "Interpolation",
@@ -255,7 +255,7 @@ def draw_plane(paint: Painter, z: Tensor, dims: list[int], name: str, scale: int
     return titled(
         f"Plane of z{across} and z{down}",
         grid(paint(latents), PLANE_STEPS, scale),
-        f"around {name}: z{across} to the right and z{down} down, {-PLANE_BOUND} to {PLANE_BOUND}",
+        f"z{across} to the right and z{down} down, {PLANE_BOUND} both ways from {name}",
     )
 
 

@@ -18,7 +18,7 @@ from utils.curves import read_history, save_error_curve
 from utils.engine import psnr, reconstruct, to_float
 from utils.finish import finish, noted
 from utils.latents import choose_sprites, open_run, run_sprites
-from utils.plot import captioned, join, save_figure, save_gif
+from utils.plot import MARGIN, captioned, join, save_figure, save_gif, shorten
 from utils.run_folder import checkpoints
 
 FOLDER = "exp1-TimeInterpolation"
@@ -51,27 +51,23 @@ def main(args: argparse.Namespace) -> None:
     """Draw the progression and the curve of the error."""
     trained = open_run(args.run, args.checkpoint)
     chosen = choose_sprites(run_sprites(trained, args.data_path), args.sprites, DEFAULT_SPRITES)
-    found = checkpoints(trained.folder)
-    epochs = parse_epochs(args.epochs) if args.epochs else default_epochs(list(found))
-    missing = [str(epoch) for epoch in epochs if epoch not in found]
-    if missing:
-        raise ValueError(
-            f"--epochs: {trained.folder} has no checkpoint of {', '.join(missing)}; it has those "
-            f"of {', '.join(map(str, found))}"
-        )
+    shown = {shorten(trained.checkpoint.name): trained.checkpoint}
+    if args.checkpoint is None:
+        shown = choose_checkpoints(trained.folder, args.epochs)
 
     # Each checkpoint encodes and decodes all chosen sprites.
-    recon = torch.stack([reconstruct(load_vae(found[epoch]), chosen.pixels) for epoch in epochs])
+    recon = torch.stack([reconstruct(load_vae(path), chosen.pixels) for path in shown.values()])
     errors = (recon - to_float(chosen.pixels)).square().flatten(2).mean(2)  # (epochs, sprites)
     if args.finish:  # the picture alone: errors are those of the model
         recon = to_float(finish(recon.flatten(0, 1)).view_as(recon))
 
     rows = []
     for index, name in enumerate(chosen.names):
-        original = captioned(chosen.pixels[index, None], [f"original\n{name}"], 1, args.scale)
+        caption = f"original\n{shorten(name, 14)}"
+        original = captioned(chosen.pixels[index, None], [caption], 1, args.scale)
         captions = [
-            f"epoch {epoch}\n{psnr(error):.1f} dB"
-            for epoch, error in zip(epochs, errors[:, index].tolist(), strict=True)
+            f"{label}\n{psnr(error):.1f} dB"
+            for label, error in zip(shown, errors[:, index].tolist(), strict=True)
         ]
         rows.append(
             join(
@@ -81,17 +77,18 @@ def main(args: argparse.Namespace) -> None:
         )
     folder = Path(args.vis_dir) / FOLDER
     written = [folder / f"progression.{args.format}"]
-    save_figure(written[0], noted(join(rows, down=True, align="start"), args.finish))
+    picture = join(rows, down=True, gap=2 * MARGIN, align="start")
+    save_figure(written[0], noted(picture, args.finish))
 
     if args.gif:
         frames = [
             captioned(
                 torch.cat([to_float(chosen.pixels), recon[index]]),
-                chosen.names + [f"epoch {epoch}"] * len(chosen.names),
+                ["original"] * len(chosen.names) + [label] * len(chosen.names),
                 len(chosen.names),
                 2 * args.scale,
             )
-            for index, epoch in enumerate(epochs)
+            for index, label in enumerate(shown)
         ]
         written.append(folder / "progression.gif")
         save_gif(written[-1], frames)
@@ -101,6 +98,25 @@ def main(args: argparse.Namespace) -> None:
         written.append(folder / f"error.{args.format}")
         save_error_curve(written[-1], read_history(history))
     report(written, args.show)
+
+
+def choose_checkpoints(folder: Path, wanted: list[str] | None) -> dict[str, Path]:
+    """Return checkpoints of a run by their labels, those wanted or at most forty of all.
+
+    Raises
+    ------
+    ValueError
+        If one that is wanted is missing.
+    """
+    found = checkpoints(folder)
+    epochs = parse_epochs(wanted) if wanted else default_epochs(list(found))
+    missing = [str(epoch) for epoch in epochs if epoch not in found]
+    if missing:
+        raise ValueError(
+            f"--epochs: {folder} has no checkpoint of {', '.join(missing)}; it has those of "
+            f"{', '.join(map(str, found))}"
+        )
+    return {f"epoch {epoch}": found[epoch] for epoch in epochs}
 
 
 def parse_epochs(texts: list[str]) -> list[int]:

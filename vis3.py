@@ -26,7 +26,7 @@ from utils.latents import choose_sprites, encode, open_run, run_sprites
 from utils.plot import (
     MARGIN,
     Figure,
-    beside_corners,
+    captioned,
     columns,
     grid,
     join,
@@ -93,29 +93,28 @@ def main(args: argparse.Namespace) -> None:
 
     # One picture: the two grids, their difference (of what the model decodes), and the table.
     linear, spherical = (finisher(args.finish)(images) for images in (linear, spherical))
-    linear = grid(linear, args.steps, args.scale)
+    most = difference.max().clamp(min=1e-6)
     panels = [
-        titled(
-            "LERP",
-            beside_corners(linear, corners.pixels, corners.names, args.scale),
-            "bilinear mixtures of the latent means",
-        ),
-        titled(
-            "SLERP",
-            grid(spherical, args.steps, args.scale),
-            "spherical mixtures, along the left and right edge, then across",
-        ),
-        titled(
-            "Difference",
-            grid(1 - difference, args.steps, args.scale),
-            "absolute; white where both are the same",
-        ),
+        titled(title, grid(images, args.steps, args.scale), subtitle)
+        for title, images, subtitle in (
+            ("LERP", linear, "bilinear mixtures of the latent means"),
+            ("SLERP", spherical, "along the left and right edge, then across"),
+            (
+                "Difference",
+                1 - difference / most,
+                f"black: the largest, {most:.2f} of 1; white: none; mean {difference.mean():.4f}",
+            ),
+        )
     ]
+    originals = captioned(corners.pixels, corners.names, 2, args.scale)
     rows = titled(
         "Along the edges",
-        table(edges),
-        f"draws from the prior have a norm near sqrt({model.latent_size}) = {shell:.2f}; pixels "
-        "are in [0, 1]",
+        join(
+            [table(edges), titled("", originals, "the originals at the corners")],
+            down=True,
+            align="start",
+        ),
+        f"draws from the prior have a norm near sqrt({model.latent_size}) = {shell:.2f}",
     )
     folder = Path(args.vis_dir) / FOLDER
     written = [
@@ -123,7 +122,8 @@ def main(args: argparse.Namespace) -> None:
         folder / f"norms.{args.format}",
         folder / "slerp_against_lerp.json",
     ]
-    picture = join([join(panels, gap=3 * MARGIN), rows], down=True, gap=2 * MARGIN, align="start")
+    pairs = [join(pair, gap=4 * MARGIN, align="start") for pair in (panels[:2], [panels[2], rows])]
+    picture = join(pairs, down=True, gap=3 * MARGIN, align="start")
     save_figure(written[0], noted(picture, args.finish))
     save_norm_curves(written[1], norms, shell)
     write_json(written[2], numbers)

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from utils.plot import save_matplotlib
 
@@ -44,12 +45,15 @@ def save_error_curve(path: Path, history: dict[str, list[float]]) -> None:
         ("recon", "training", TRAIN_COLOR),
         ("val_recon", "held out", VAL_COLOR),
     ):
-        axes.plot(history["epoch"], history[column], color=color, linewidth=1.4)
+        style = "-" if len(history["epoch"]) > 1 else "o"
+        axes.plot(history["epoch"], history[column], style, color=color, linewidth=1.4)
         end = (history["epoch"][-1], history[column][-1])
         axes.annotate(label, end, (6, 0), textcoords="offset points", va="center", color=color)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
-    axes.set_ylabel("squared error of a sprite (SSE)")
+    axes.set_ylabel("squared error of a sprite, z sampled")
     save_matplotlib(path, figure)
 
 
