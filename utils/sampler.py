@@ -8,7 +8,7 @@ has mass. A fitted sampler is a dictionary of plain arrays: its kind and what th
 """
 
 import hashlib
-import os
+import io
 import sys
 import zipfile
 from pathlib import Path
@@ -18,6 +18,7 @@ import torch
 
 from utils.data_utils import Sprites
 from utils.engine import to_float
+from utils.files import write_whole
 from utils.latents import Run, creatures, known_indices
 
 KINDS = {  # how each is named in a picture
@@ -258,11 +259,10 @@ def ratio_of_distances(z: np.ndarray, mu: np.ndarray, groups: np.ndarray) -> flo
 
 
 def save_sampler(path: Path, sampler: dict[str, np.ndarray]) -> None:
-    """Write a sampler as .npz, under a name that appears only when it is whole."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        np.savez(file, **sampler)
-    os.replace(temporary, path)
+    """Write a sampler as .npz."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **sampler)
+    write_whole(path, buffer.getvalue())
 
 
 def load_sampler(path: Path) -> dict[str, np.ndarray]:
