@@ -120,7 +120,9 @@ def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentPar
         fail(parser.prog, error, EXIT_BAD_INPUT)
     except (NotADirectoryError, FileExistsError, PermissionError) as error:
         fail(parser.prog, f"{error.strerror}: {error.filename}", EXIT_BAD_INPUT)
-    except (OSError, FloatingPointError) as error:
+    except OSError as error:
+        fail(parser.prog, f"{error}; what was written before is whole", EXIT_FAILED)
+    except FloatingPointError as error:
         fail(parser.prog, error, EXIT_FAILED)
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and "memory" not in str(error):

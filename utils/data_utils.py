@@ -5,7 +5,6 @@ sprites.pixels  # (N, 3, 40, 40), uint8, on white
 """
 
 import re
-import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from utils.png import DECODE_ERRORS, decode_png, fit_to_square, reason
+from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 DEFAULT_PATH = "figure"
 BUILT_IN = "monsters"  # the data path that stands for the sprites of utils/monsters.py
@@ -97,7 +96,8 @@ def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
         If the file cannot be read as a PNG.
     """
     try:
-        pixels, _ = fit_to_square(decode_png(Path(path).read_bytes()), image_size)
+        with bombs_are_errors():
+            pixels, _ = fit_to_square(decode_png(Path(path).read_bytes()), image_size)
     except DECODE_ERRORS as error:
         raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
     return to_tensor(np.array(pixels[None]))[0]
@@ -200,8 +200,7 @@ def decode_all(
     """Return all sprites, uint8 (N, 3, S, S), and how many were fitted in which way."""
     pixels = np.empty((len(names), image_size, image_size, 3), np.uint8)
     how, broken = Counter(), []
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    with bombs_are_errors():
         for index, name in enumerate(names):
             try:
                 pixels[index], action = fit_to_square(decode_png(read(name)), image_size)

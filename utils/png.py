@@ -5,13 +5,17 @@ pixels, action = fit_to_square(decode_png(data), side=40)
 
 import io
 import struct
+import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image
 
 MAX_PIXELS = 4096 * 4096  # of one PNG: 64 MB as RGBA
+
 
 # What Pillow, zipfile and zlib raise on files that are damaged or made to harm.
 DECODE_ERRORS = (
@@ -27,6 +31,14 @@ DECODE_ERRORS = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+
+
+@contextmanager
+def bombs_are_errors() -> Iterator[None]:
+    """Turn Pillow's warning of a picture that is far too large into an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def decode_png(data: bytes) -> Image.Image:
