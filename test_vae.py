@@ -132,13 +132,15 @@ def main(args: argparse.Namespace) -> None:
     parts = known_split(trained, sprites)
 
     # In numbers: how good reconstructions are, and which latent dimensions are used.
+    last = list(parts)[-1]  # the held-out sprites, where they are known
     kl = evaluate(model, next(iter(parts.values())))[2:]
     by_use = kl.argsort(descending=True, stable=True).tolist()
     metrics = {
         "checkpoint": trained.checkpoint.as_posix(),
         "sprites": {part: len(pixels) for part, pixels in parts.items()},
         "reconstruction": {
-            part: reconstruction_metrics(model, pixels) for part, pixels in parts.items()
+            part: reconstruction_metrics(model, pixels, ssim=args.metrics or part == last)
+            for part, pixels in parts.items()
         },
         "kl": kl.sum().item(),
         "kl_of_dimension": kl.tolist(),

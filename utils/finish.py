@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_closing, binary_fill_holes, label
 from torch import Tensor
 
 from utils.plot import NORMAL, Figure, join, note
@@ -63,6 +62,13 @@ SEAM_LIGHTNESS = 43.0  # L that they are below
 SEAM_CONTRAST = 18.0  # of L against the surroundings
 SEAM_BLUR = 1.8  # pixels: the surroundings
 SEAM_SURE = 24.0  # L below which a detail may stand alone
+
+
+def ndimage():
+    """Return scipy's module, which takes a quarter of a second to import."""
+    from scipy import ndimage
+
+    return ndimage
 
 
 def finisher(wanted: bool) -> Callable[[Tensor], Tensor]:
@@ -136,7 +142,7 @@ def edge(picture: np.ndarray) -> float:
     out to white.
     """
     dark = 1 - picture.min(2)
-    mask = largest(binary_fill_holes(dark > FAINT))
+    mask = largest(ndimage().binary_fill_holes(dark > FAINT))
     if not mask.any():
         return 1.0
     rim = mask & (num_inside(mask) < 4)
@@ -175,21 +181,23 @@ def silhouette(picture: np.ndarray) -> np.ndarray:
     """
     faint = 1 - picture.min(2)
     dark = faint + UNSHARP * (faint - import_cv2().GaussianBlur(faint, (0, 0), UNSHARP_BLUR))
-    labels, _ = label(dark > WEAK)
+    labels, _ = ndimage().label(dark > WEAK)
     strong = np.unique(labels[dark > STRONG])
-    mask = largest(binary_fill_holes(np.isin(labels, strong[strong > 0])))
-    closed = largest(binary_fill_holes(binary_closing(np.pad(faint > FAINT, 2))[2:-2, 2:-2]))
+    mask = largest(ndimage().binary_fill_holes(np.isin(labels, strong[strong > 0])))
+    closed = largest(
+        ndimage().binary_fill_holes(ndimage().binary_closing(np.pad(faint > FAINT, 2))[2:-2, 2:-2])
+    )
     if mask.sum() < LEAST_SHARE * closed.sum():
         mask = closed
     inside = num_inside(mask)
     mask = mask & ((inside >= 2) | ((inside == 1) & (dark > SURE)))
     mask = mask | (inside == 4) | ((inside == 3) & (dark > NOTCH))
-    return largest(binary_fill_holes(mask))
+    return largest(ndimage().binary_fill_holes(mask))
 
 
 def largest(mask: np.ndarray) -> np.ndarray:
     """Return the largest 4-connected component."""
-    labels, count = label(mask)
+    labels, count = ndimage().label(mask)
     return labels == 1 + np.bincount(labels.flat)[1:].argmax() if count else mask
 
 

@@ -10,25 +10,29 @@ from utils.engine import evaluate, psnr, reconstruct, to_float
 SSIM_WINDOW = 11  # pixels
 
 
-def reconstruction_metrics(model: VAE, sprites: Tensor) -> dict[str, float | None]:
+def reconstruction_metrics(
+    model: VAE, sprites: Tensor, *, ssim: bool = True
+) -> dict[str, float | None]:
     """Return the metrics of reconstructions from the mean, z = mu.
 
     Parameters
     ----------
     model : VAE
     sprites : Tensor, shape (N, 3, S, S), uint8
+    ssim : bool
+        False where its millisecond a sprite is too much.
 
     Returns
     -------
     dict
         ``sse``, the squared error summed over the values of a sprite and averaged over sprites;
         ``mse``, the same a value; ``psnr`` in dB, of that mean; ``ssim``, single scale, the mean
-        over sprites (Wang et al. 2004: Gaussian window of sigma 1.5), None where sprites are
-        smaller than that window.
+        over sprites (Wang et al. 2004: Gaussian window of sigma 1.5), None where it is
+        not wanted or sprites are smaller than that window.
     """
     sse = evaluate(model, sprites)[1].item()
     mse = sse / sprites[0].numel()
-    if sprites.shape[-1] < SSIM_WINDOW:
+    if not ssim or sprites.shape[-1] < SSIM_WINDOW:
         return {"sse": sse, "mse": mse, "psnr": psnr(mse), "ssim": None}
     originals, recons = to_float(sprites).numpy(), reconstruct(model, sprites).numpy()
     similarity = [

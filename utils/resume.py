@@ -51,6 +51,10 @@ def resumed_args(args: argparse.Namespace, typed: set[str]) -> tuple[argparse.Na
             f"{', '.join(different)}: {folder} goes on with its own arguments; leave these out"
         )
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
+    for name, value in kept.items():
+        default = getattr(args, name)
+        if default is not None and not isinstance(value, (type(default), int)):
+            raise ValueError(f"{folder / 'args.json'} is damaged: {name} is {value!r}")
     return argparse.Namespace(**vars(args) | kept | {"resume": args.resume}), folder
 
 
