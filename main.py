@@ -95,9 +95,14 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     group.add_argument("--epoch", type=integer(1), default=10000, help="number of epochs")
     group.add_argument("--batch_size", type=integer(1), default=256, help="sprites in a step")
-    group.add_argument("--lr", type=number(0, above=True), default=5e-4, help="highest rate")
     group.add_argument(
-        "--min_lr", type=number(0), default=1e-7, help="rate at the end; --lr for a constant rate"
+        "--lr", type=number(0, above=True), default=5e-4, help="highest learning rate"
+    )
+    group.add_argument(
+        "--min_lr",
+        type=number(0),
+        default=1e-7,
+        help="learning rate at the end; that of --lr for a constant one",
     )
     group.add_argument(
         "--warmup_epochs",
@@ -105,18 +110,21 @@ def get_args_parser() -> argparse.ArgumentParser:
         help="epochs in which the rate rises to --lr; 20, or a tenth of a shorter run",
     )
     group.add_argument(
-        "--recon_weight", type=number(0), default=10.0, help="of the squared error of a sprite"
+        "--recon_weight", type=number(0), default=10.0, help="weight of the squared error"
     )
-    group.add_argument("--kl_weight", type=number(0), default=1.0, help="of the KL in nats")
+    group.add_argument("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
     group.add_argument(
         "--ema",
         type=number(0, MAX_EMA),
         default=0.0,
         metavar="DECAY",
-        help="of a running average of the weights, a step, which checkpoints then hold; 0: none",
+        help="decay a step of a running average of the weights, for checkpoints; 0: none",
     )
     group.add_argument(
-        "--seed", type=integer(0, MAX_SEED), default=41, help="of the split and all that is random"
+        "--seed",
+        type=integer(0, MAX_SEED),
+        default=41,
+        help="seed of the split and of all that is random",
     )
     group.add_argument(
         "--device", help="cuda, cuda:1, mps, cpu, ...; the best one there is if left out"
@@ -145,7 +153,7 @@ def get_args_parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="DIR",
-        help="go on with the run in DIR, with its arguments; with the run of these if left out",
+        help="go on with the run in DIR and its arguments, or with the run of these arguments",
     )
     group.add_argument(
         "--state_period",
@@ -183,7 +191,7 @@ def main(args: argparse.Namespace) -> None:
     if args.warmup_epochs is None:
         args.warmup_epochs = default_warmup(args.epoch)
         if args.warmup_epochs < FULL_WARMUP:
-            print(f"Warm-up: {args.warmup_epochs} epochs, a tenth of this short run.")
+            print(f"Warm-up: {args.warmup_epochs} of {args.epoch} epochs, for the run is short.")
 
     import torch
 
@@ -276,7 +284,7 @@ def fit(
         warmup_epochs=args.warmup_epochs,
         epochs=args.epoch,
     )
-    last = args.epoch - 1
+    first, last = progress.epoch, args.epoch - 1
     saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
     z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(train_sprites.device)
     clock = state.Clock(args.state_period)
@@ -317,6 +325,8 @@ def fit(
             if epoch == last or clock.is_due(epoch + 1):
                 logger.flush()
                 clock.time(state.save, folder, trained, progress, facts)
+            if epoch == first:
+                logger.start_timing()
         if progress.epoch < args.epoch:
             logger.flush()
             state.save(folder, trained, progress, facts)
@@ -324,7 +334,7 @@ def fit(
             print(f"python main.py --resume {folder}")
             stop.exit()
 
-    print(f"Trained {args.epoch} epochs in {duration(time.perf_counter() - started)}.")
+    print(f"Trained epochs {first} to {last} in {duration(time.perf_counter() - started)}.")
     print(reconstruction_table(shown, train_sprites, val_sprites))
     print(f"See reconstructions.png and samples.png in {folder}. Next:")
     print(f"  python vis1.py --run {folder}   (and vis2.py, vis3.py, test_vae.py)")

@@ -2,7 +2,7 @@
 
     python test_vae.py
     python test_vae.py --num_samples 200 --save_sprites --palette 16
-    python test_vae.py --arithmetic 003MS.png 001MS.png 004MS.png
+    python test_vae.py --arithmetic 003MON.png 001MON.png 4
     python test_vae.py --sampler neighbours --finish --metrics
 
 Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; run pytest there.
@@ -124,8 +124,11 @@ def main(args: argparse.Namespace) -> None:
         )
     if args.palette and not args.save_sprites:
         raise ValueError(f"--palette {args.palette} is of the files that --save_sprites writes")
-    if args.sampler != "prior" and args.temperature != 1:
-        raise ValueError(f"--temperature {args.temperature:g}: only --sampler prior has one")
+    if args.temperature != 1 and (args.sampler != "prior" or args.metrics):
+        raise ValueError(
+            f"--temperature {args.temperature:g}: only --sampler prior has one, and --metrics are "
+            "at 1"
+        )
     sprites = run_sprites(trained, args.data_path)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     base, target = encode(model, ends.pixels)

@@ -1,7 +1,7 @@
 """Experiment 1: how a sprite comes into being, epoch after epoch.
 
     python vis1.py
-    python vis1.py --sprites 025MS.png 7 --epochs 0:7801:200 --gif
+    python vis1.py --sprites 025MON.png 7 --epochs 0:401:200 499 --gif
 
 Each checkpoint of the run encodes the sprite, by its mean, and decodes it. The curve of the error
 over the epochs of training, from the run's history.csv, stands beside it.
@@ -51,9 +51,14 @@ def main(args: argparse.Namespace) -> None:
     """Draw the progression and the curve of the error."""
     trained = open_run(args.run, args.checkpoint)
     chosen = choose_sprites(run_sprites(trained, args.data_path), args.sprites, DEFAULT_SPRITES)
-    shown = {shorten(trained.checkpoint.name): trained.checkpoint}
+    if args.checkpoint is not None and args.epochs:
+        raise ValueError("--checkpoint and --epochs: name one of the two")
     if args.checkpoint is None:
         shown = choose_checkpoints(trained.folder, args.epochs)
+    elif args.checkpoint.isdecimal():
+        shown = {f"epoch {args.checkpoint}": trained.checkpoint}
+    else:
+        shown = {shorten(trained.checkpoint.name): trained.checkpoint}
 
     # Each checkpoint encodes and decodes all chosen sprites.
     recon = torch.stack([reconstruct(load_vae(path), chosen.pixels) for path in shown.values()])

@@ -1,7 +1,7 @@
 """Experiment 2: bilinear interpolation between four sprites.
 
     python vis2.py
-    python vis2.py --sprites 001MS.png 004MS.png 007MS.png ./mine.png --steps 12
+    python vis2.py --sprites 001MON.png 004MON.png 7 8 --steps 12
 
 The grid is decoded from bilinear mixtures of the four latent means; its corners are the
 reconstructions. The four originals stand beside the corners.

@@ -1,7 +1,7 @@
 """Experiment 3: spherical against linear interpolation, in pictures and in numbers.
 
     python vis3.py
-    python vis3.py --sprites 001MS.png 004MS.png 007MS.png ./mine.png
+    python vis3.py --sprites 001MON.png 004MON.png 7 8
 
 "In the Euclidean latent space of a VAE the two look alike": here is what to judge it by. The same
 four corners are mixed by LERP (bilinear) and by SLERP (along the edges, then between them), and

@@ -44,14 +44,17 @@ def looking_parser(description: str) -> Parser:
     group.add_argument(
         "--checkpoint",
         metavar="EPOCH|FILE",
-        help="an epoch of the run, or a file of weights from anywhere; the last if left out",
+        help="an epoch of the run, or a file of weights from anywhere; if left out, the last "
+        "(vis1.py: up to forty)",
     )
     group.add_argument(
         "--data_path", metavar="DIR|ZIP", help="the sprites; those of the run if left out"
     )
     group = parser.add_argument_group("pictures")
     group.add_argument("--vis_dir", default="vis", metavar="DIR", help="where pictures go")
-    group.add_argument("--scale", type=integer(1, 32), default=3, help="pixels a pixel of a sprite")
+    group.add_argument(
+        "--scale", type=integer(1, 32), default=3, help="pixels of the picture for each of a sprite"
+    )
     group.add_argument(
         "--format", choices=("png", "pdf", "svg"), default="png", help="of the pictures"
     )

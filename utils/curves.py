@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
 
 from utils.plot import save_matplotlib
 
@@ -51,6 +51,8 @@ def save_error_curve(path: Path, history: dict[str, list[float]]) -> None:
         axes.annotate(label, end, (6, 0), textcoords="offset points", va="center", color=color)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("squared error of a sprite, z sampled")

@@ -54,6 +54,8 @@ def load_sprites(path: str | Path, image_size: int = 40) -> Sprites:
     """
     if str(path) == BUILT_IN:
         return built_in_sprites(image_size)
+    if not str(path):
+        raise ValueError("--data_path is empty; name a folder or zip, or 'monsters'")
     path = find_source(Path(path))
     with open_source(path) as (names, num_left_out, read):
         if not names and path == Path(DEFAULT_PATH):
@@ -115,7 +117,9 @@ def find_source(path: Path) -> Path:
         return path
     if archive.is_file():
         return archive
-    raise ValueError(f"there is no folder or zip {path}; name one with --data_path")
+    raise ValueError(
+        f"there is no folder or zip {path}; name one with --data_path (or --data_path monsters)"
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
     finished = finish(decode(model, z))
 
-This is code after the model, not the model: whatever is finished says so where it is shown. It
+This is code after the model, not the model, and every figure of finished sprites says so. It
 does three things to a soft or noisy picture: one silhouette, ramps of a few colours inside, and
 an outline in a dark shade of the colour beside it. Poses, limbs and faces must come from the
 latent. A picture that is clean already only loses its noise. Nothing here is random.

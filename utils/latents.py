@@ -109,7 +109,8 @@ def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
 
 def known_indices(run: Run, sprites: Sprites) -> dict[str, Tensor]:
     """Return the indices of the sprites that `known_split` returns the pixels of."""
-    if run.settings.get("sprites_sha256") != fingerprint(fingerprints(sprites)):
+    known = {"sprites_sha256", "val_ratio", "seed"} <= run.settings.keys()
+    if not known or run.settings["sprites_sha256"] != fingerprint(fingerprints(sprites)):
         return {"all sprites": torch.arange(len(sprites.names))}
     names = sprites.names if run.settings.get("split_by") == "number" else None
     train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"], names)

@@ -26,7 +26,7 @@ from utils.plot import to_uint8
 
 READ_SECONDS = 0.5  # between two readings of the losses from the device
 DETAIL_PERIOD = 50  # epochs between two sets of pictures and of KL a dimension
-SLOW_SECONDS = 600  # a run that takes longer says so when it starts
+SLOW_SECONDS = 600  # a run that takes longer says so, and that fewer epochs are enough
 LINES_PER_RUN = 20  # where the console is a pipe or a file
 COLUMNS = ("epoch", "lr", "loss", "recon", "kl", "val_loss", "val_recon", "val_kl")
 
@@ -47,7 +47,7 @@ class Logger:
     def __init__(self, folder: Path, epochs: int, resumed_at: int | None = None):
         self.epochs = epochs
         self.first_epoch = resumed_at or 0
-        self.first_logged_at: float | None = None
+        self.timed_from: float | None = None
         self.unread: list[Report] = []
         self.read_at = self.started_at = time.perf_counter()
         threading.excepthook = silence_disk_errors
@@ -70,7 +70,6 @@ class Logger:
     def log(self, report: Report) -> None:
         """Keep a report; read all that are kept if the last reading was a while ago."""
         self.unread.append(report)
-        self.first_logged_at = self.first_logged_at or time.perf_counter()
         if time.perf_counter() - self.read_at > READ_SECONDS:
             self.read()
 
@@ -133,8 +132,8 @@ class Logger:
         last = epoch == self.epochs - 1
         if self.bar.disable and (last or epoch % max(1, self.epochs // LINES_PER_RUN) == 0):
             done = epoch - self.first_epoch  # since the first epoch, which starts up as well
-            elapsed = time.perf_counter() - self.first_logged_at
-            left = elapsed / done * (self.epochs - epoch - 1) if done else math.nan
+            elapsed = time.perf_counter() - (self.timed_from or self.started_at)
+            left = elapsed / max(1, done) * (self.epochs - epoch - 1)
             self.say(
                 f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
                 f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s"
@@ -146,9 +145,14 @@ class Logger:
         for name, sprites in images.items():
             self.writer.add_image(name, make_grid(to_uint8(sprites), pad_value=255), epoch)
 
+    def start_timing(self) -> None:
+        """Time epochs from here on: the first one, with all that is written after it, is over."""
+        self.read()
+        self.timed_from = time.perf_counter()
+
     def say_how_long(self, epochs_timed: int, enough: int) -> None:
         """Say how long the run will take, if that is long, by the epochs since the first one."""
-        seconds = (time.perf_counter() - self.first_logged_at) / epochs_timed
+        seconds = (time.perf_counter() - self.timed_from) / epochs_timed
         if seconds * self.epochs > SLOW_SECONDS and self.epochs > enough:
             self.say(
                 f"Time: about {duration(seconds * self.epochs)} for {self.epochs} epochs on this "

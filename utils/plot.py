@@ -270,7 +270,10 @@ def save_matplotlib(path: Path, figure) -> None:
 
 
 def save_gif(path: Path, frames: list[Figure]) -> None:
-    """Write figures of one size as a GIF that runs for ever and rests at its ends."""
+    """Write figures of one height as a GIF that runs for ever and rests at its ends."""
+    widest = max(frame.pixels.shape[1] for frame in frames)
+    blank = Figure(np.full((1, widest, 3), 255, np.uint8))
+    frames = [join([blank, frame], down=True, gap=0) for frame in frames]
     pictures = [Image.fromarray(draw_texts(*with_margin(frame))) for frame in frames]
     step = max(40, round(1000 * (GIF_SECONDS - 2 * GIF_HOLD) / len(frames)))
     hold = round(1000 * GIF_HOLD)

@@ -40,6 +40,11 @@ def own_files(folder: Path) -> list[Path]:
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
+def unfinished_files(folder: Path) -> list[Path]:
+    """Return what a killed run was about to write."""
+    return [path for path in own_files(folder) if path.suffix == ".tmp"]
+
+
 def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
     """Begin a run in a locked folder: remove the files of an older one, and write ``args.json``.
 

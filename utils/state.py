@@ -7,6 +7,7 @@ newer one has been read back.
 """
 
 import io
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import Protocol
 
 import torch
 
-from utils.checkpoint import is_finite
+from utils.checkpoint import first_line, is_finite
 from utils.engine import Progress
 from utils.files import read_verified, sum_path, write_with_sum
 from utils.fingerprint import check_sprites
 from utils.resume import changed_conditions
-from utils.run_folder import state_paths
+from utils.run_folder import state_paths, unfinished_files
 
 KEPT = 2
 TIME_SHARE = 0.02  # of a run that writing its states may take
@@ -55,8 +56,8 @@ def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: 
     state["trained"] = {name: thing.state_dict() for name, thing in trained.items()}
     if not is_finite(state):
         raise FloatingPointError(
-            f"weights are not finite numbers in epoch {progress.epoch}; the states before it are "
-            "whole. Try a lower --lr or a longer --warmup_epochs"
+            f"weights are not finite numbers in epoch {progress.epoch}; what was written before is "
+            "whole. Try a lower --lr, a longer --warmup_epochs or other weights of the loss"
         )
     buffer = io.BytesIO()
     torch.save(state, buffer)
@@ -105,7 +106,7 @@ def restore(
         thing.load_state_dict(state["trained"][name])
     progress.epoch, progress.step, progress.totals = state["epoch"], state["step"], state["totals"]
     newest = state_paths(folder).index(path)
-    for useless in [*folder.glob("*.tmp"), *state_paths(folder)[:newest]]:
+    for useless in [*unfinished_files(folder), *state_paths(folder)[:newest]]:
         remove_state(useless)
     lines += changed_conditions(state["conditions"], facts["conditions"])
     return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
@@ -129,6 +130,8 @@ def load(folder: Path) -> tuple[dict, Path, list[str]]:
             return state, path, lines
         except (OSError, ValueError) as error:
             lines.append(f"Left out: {error}.")
+        except (RuntimeError, pickle.UnpicklingError) as error:  # of another version of torch, say
+            lines.append(f"Left out: {path} ({first_line(error)}).")
     raise ValueError(f"no training state in {folder} is whole; start anew with --overwrite")
 
 
