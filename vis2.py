@@ -10,7 +10,7 @@ reconstructions. The four originals stand beside the corners.
 import argparse
 from pathlib import Path
 
-from utils.cli import integer, looking_parser, report, run
+from utils.cli import add_corners, looking_parser, report, run
 from utils.engine import decode
 from utils.finish import finisher, noted
 from utils.interpolation import surface
@@ -25,13 +25,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of this script's arguments."""
     parser = looking_parser("Draw bilinear mixtures of four sprites.")
     group = parser.add_argument_group("experiment")
-    group.add_argument(
-        "--sprites",
-        nargs=4,
-        metavar=("TL", "TR", "BL", "BR"),
-        help="the corners: index, name or path; 9 10 12 11 if left out",
-    )
-    group.add_argument("--steps", type=integer(2, 100), default=10, help="sprites along a side")
+    add_corners(group)
     group.add_argument("--gif", action="store_true", help="write a walk around the edge as well")
     return parser
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from utils.cli import integer, looking_parser, report, run
+from utils.cli import add_corners, looking_parser, report, run
 from utils.curves import save_norm_curves
 from utils.engine import decode
 from utils.files import write_json
@@ -54,13 +54,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser = looking_parser("Compare spherical with linear interpolation between four sprites.")
     parser.set_defaults(scale=2)
     group = parser.add_argument_group("experiment")
-    group.add_argument(
-        "--sprites",
-        nargs=4,
-        metavar=("TL", "TR", "BL", "BR"),
-        help="the corners: index, name or path; 9 10 12 11 if left out",
-    )
-    group.add_argument("--steps", type=integer(2, 100), default=10, help="sprites along a side")
+    add_corners(group)
     return parser
 
 

@@ -146,6 +146,28 @@ def test_a_zip_that_unpacks_to_something_monstrous(tmp_path, monkeypatch):
         load_sprites(tmp_path / "a.zip")
 
 
+@pytest.mark.parametrize("name", ["../a.png", "/a.png", "b/../../a.png"])
+def test_a_zip_with_paths_that_climb_out_of_it(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(ValueError, match="climb out"):
+        load_sprites(tmp_path / "a.zip")
+
+
+def test_a_zip_whose_paths_begin_with_a_dot(sprite_folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("./000.png", "./.hidden.png"):
+            archive.writestr(name, (sprite_folder / "000.png").read_bytes())
+    assert load_sprites(tmp_path / "a.zip").names == ["./000.png"]
+
+
+def test_the_current_folder_and_no_folder(sprite_folder, monkeypatch):
+    monkeypatch.chdir(sprite_folder)
+    assert len(load_sprites(".").names) == 12
+    with pytest.raises(ValueError, match="is empty"):
+        load_sprites("")
+
+
 def test_one_bad_sprite(tmp_path):
     (tmp_path / "a.png").write_text("x")
     for path in (tmp_path / "a.png", tmp_path / "none.png"):

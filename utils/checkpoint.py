@@ -26,7 +26,10 @@ def save_weights(path: Path, model: VAE) -> None:
     """
     state = OrderedDict((key, value.detach().cpu()) for key, value in model.state_dict().items())
     if not is_finite(state):
-        raise FloatingPointError(f"weights are not finite numbers; {path.name} is not written")
+        raise FloatingPointError(
+            f"weights are not finite numbers; {path.name} is not written. Try a lower --lr or a "
+            "longer --warmup_epochs"
+        )
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_with_sum(path, buffer.getbuffer())

@@ -67,6 +67,17 @@ def looking_parser(description: str) -> Parser:
     return parser
 
 
+def add_corners(group: argparse._ArgumentGroup) -> None:
+    """Add the arguments of a grid between four sprites."""
+    group.add_argument(
+        "--sprites",
+        nargs=4,
+        metavar=("TL", "TR", "BL", "BR"),
+        help="the corners: index, name or path; 9 10 12 11 if left out",
+    )
+    group.add_argument("--steps", type=integer(2, 100), default=10, help="sprites along a side")
+
+
 def report(paths: list[Path], show: bool) -> None:
     """Print the paths that were written, and open them if that is wanted."""
     import webbrowser
