@@ -25,13 +25,26 @@ def save_weights(path: Path, model: VAE) -> None:
         If a weight is not finite; nothing is written then.
     """
     state = OrderedDict((key, value.detach().cpu()) for key, value in model.state_dict().items())
-    if not is_finite(state):
-        raise FloatingPointError(
-            f"weights are not finite numbers; {path.name} is not written. Try a lower --lr or a "
-            "longer --warmup_epochs"
-        )
+    write_tensors(
+        path,
+        state,
+        refusal=f"weights are not finite numbers; {path.name} is not written. Try a lower --lr or "
+        "a longer --warmup_epochs",
+    )
+
+
+def write_tensors(path: Path, content: dict, *, refusal: str) -> None:
+    """Write what `torch.load` reads with weights_only, and its sum beside it.
+
+    Raises
+    ------
+    FloatingPointError
+        With `refusal`, if a tensor is not finite; nothing is written then.
+    """
+    if not is_finite(content):
+        raise FloatingPointError(refusal)
     buffer = io.BytesIO()
-    torch.save(state, buffer)
+    torch.save(content, buffer)
     write_with_sum(path, buffer.getbuffer())
 
 

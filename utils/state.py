@@ -15,9 +15,9 @@ from typing import Protocol
 
 import torch
 
-from utils.checkpoint import first_line, is_finite
+from utils.checkpoint import first_line, write_tensors
 from utils.engine import Progress
-from utils.files import read_verified, sum_path, write_with_sum
+from utils.files import read_verified, sum_path
 from utils.fingerprint import check_sprites
 from utils.resume import changed_conditions
 from utils.run_folder import state_paths, unfinished_files
@@ -54,15 +54,13 @@ def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: 
     """
     state = vars(progress) | facts
     state["trained"] = {name: thing.state_dict() for name, thing in trained.items()}
-    if not is_finite(state):
-        raise FloatingPointError(
-            f"weights are not finite numbers in epoch {progress.epoch}; what was written before is "
-            "whole. Try a lower --lr, a longer --warmup_epochs or other weights of the loss"
-        )
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
     path = folder / f"state_{progress.epoch}_{progress.step}.pt"
-    write_with_sum(path, buffer.getbuffer())
+    write_tensors(
+        path,
+        state,
+        refusal=f"weights are not finite numbers in epoch {progress.epoch}; what was written "
+        "before is whole. Try a lower --lr, a longer --warmup_epochs or other weights of the loss",
+    )
     read_verified(path)
     for old in state_paths(folder)[KEPT:]:
         remove_state(old)
