@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 MAX_SEED = 2**32 - 1
 NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
 MAX_EMA = 0.99999  # an average over 100,000 steps
-TIMED_EPOCHS = 2  # after the first, by which the time of a run on a CPU is estimated
-ENOUGH_EPOCHS = 500  # for sharp reconstructions of some hundred sprites
 
 
 class RecipeParser(Parser):
@@ -129,6 +127,17 @@ def get_args_parser() -> argparse.ArgumentParser:
     group.add_argument(
         "--device", help="cuda, cuda:1, mps, cpu, ...; the best one there is if left out"
     )
+    group.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "tf32", "bf16"),
+        default="auto",
+        help="of matrix products; auto: tf32 on CUDA, else bf16 if a trial shows it to be faster",
+    )
+    group.add_argument(
+        "--cuda_graph",
+        action="store_true",
+        help="experimental: launch all kernels of a step at once; checks itself",
+    )
 
     group = parser.add_argument_group("output")
     group.add_argument(
@@ -198,21 +207,16 @@ def main(args: argparse.Namespace) -> None:
     from model import VAE, initialize_from_data
     from utils import state
     from utils.checkpoint import load_vae
-    from utils.data_utils import load_sprites
     from utils.device import choose_device
-    from utils.draws import split
-    from utils.fingerprint import fingerprint, fingerprints
+    from utils.engine import new_optimizer, seconds_a_step
+    from utils.fingerprint import fingerprint
+    from utils.precision import choose_precision
 
     # Sprites: one uint8 tensor on the device.
     device, device_line = choose_device(args.device)
-    sprites = load_sprites(args.data_path, args.image_size)
-    args.data_path = sprites.source
-    names = sprites.names if args.split_by == "number" else None
-    train_index, val_index = split(len(sprites.names), args.val_ratio, args.seed, names)
-    train_sprites = sprites.pixels[train_index].to(device)
-    val_sprites = sprites.pixels[val_index].to(device)
-    print(device_line, *sprites.notes, sep="\n")
-    print(f"Split: {len(train_sprites)} to train on, {len(val_sprites)} held out.")
+    print(device_line)
+    train_sprites, val_sprites, prints = load_parts(args)
+    train_sprites, val_sprites = train_sprites.to(device), val_sprites.to(device)
 
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
@@ -224,14 +228,16 @@ def main(args: argparse.Namespace) -> None:
         if args.init == "data":
             initialize_from_data(model, train_sprites)
     trained = {"model": model.to(device)}
-    fused = device.type in ("cpu", "cuda")  # one kernel for all weights; not on every device
-    trained["optimizer"] = torch.optim.Adam(model.parameters(), lr=args.lr, fused=fused)
+    trained["optimizer"] = new_optimizer(model, args.lr)
     if args.ema:
         trained["average"] = deepcopy(model)
+    steps = args.epoch * max(1, len(train_sprites) // args.batch_size)
+    trial = partial(seconds_a_step, model, train_sprites, args.batch_size)
+    args.precision, line = choose_precision(args.precision, device, steps, trial)
+    print(line)
 
     # Output: nothing is written before this line.
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
-    prints = fingerprints(sprites)
     facts = {
         "args": settings | {"sprites_sha256": fingerprint(prints)},
         "sprites": prints,
@@ -239,6 +245,23 @@ def main(args: argparse.Namespace) -> None:
     }
     with run_folder.locked(folder):
         fit(args, folder, trained, train_sprites, val_sprites, facts, resuming)
+
+
+def load_parts(args: argparse.Namespace) -> tuple["Tensor", "Tensor", dict]:
+    """Return the training sprites, the held-out ones, and the fingerprints of all."""
+    from utils.data_utils import divide, load_sprites
+    from utils.draws import split
+    from utils.fingerprint import fingerprints
+
+    sprites = load_sprites(args.data_path, args.image_size)
+    args.data_path = sprites.source
+    prints = fingerprints(sprites)
+    names = sprites.names if args.split_by == "number" else None
+    parts = split(len(sprites.names), args.val_ratio, args.seed, names)
+    train_sprites, val_sprites = divide(sprites.pixels, *parts)
+    print(*sprites.notes, sep="\n")
+    print(f"Split: {len(train_sprites)} to train on, {len(val_sprites)} held out.")
+    return train_sprites, val_sprites, prints
 
 
 def fit(
@@ -254,16 +277,13 @@ def fit(
     from utils import state
     from utils.augment import augment
     from utils.checkpoint import save_weights
+    from utils.cuda_graph import GraphedStep
     from utils.draws import prior_noise
-    from utils.engine import Progress, train
+    from utils.engine import Progress, train, train_step
     from utils.interrupt import Deferred
     from utils.logger import DETAIL_PERIOD, Logger, duration
-    from utils.snapshots import (
-        NUM_SAMPLES,
-        reconstruction_table,
-        save_snapshots,
-        tensorboard_pictures,
-    )
+    from utils.snapshots import NUM_SAMPLES, reconstruction_table, save_snapshots
+    from utils.writer import Writer
 
     progress = Progress()
     if resuming:
@@ -289,11 +309,18 @@ def fit(
     z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(train_sprites.device)
     clock = state.Clock(args.state_period)
 
-    # A report an epoch, pictures now and then, the weights, and the state. Signals wait for a step.
+    def save_state(writer: Writer, logger: Logger) -> None:
+        logger.read(writer)
+        writer.put(logger.flush)  # a state never knows of more epochs than the logs do
+        writer.put(clock.time, state.save, folder, state.copy_of(trained, progress, facts))
+
+    # A report an epoch, pictures now and then, the weights, and the state: copies, written by a
+    # thread while training goes on. Signals wait for a step.
     started = time.perf_counter()
     with (
         Deferred() as stop,
         Logger(folder, args.epoch, progress.epoch if resuming else None) as logger,
+        Writer() as writer,
     ):
         for report in train(
             model,
@@ -306,33 +333,34 @@ def fit(
             seed=args.seed,
             recon_weight=args.recon_weight,
             kl_weight=args.kl_weight,
+            precision=args.precision,
             augment=augment if args.augment else None,
             average=trained.get("average"),
             decay=args.ema,
+            take_step=GraphedStep() if args.cuda_graph else train_step,
             progress=progress,
             should_stop=stop.requested,
         ):
             epoch = report.epoch
-            logger.log(report)
-            if epoch == TIMED_EPOCHS and train_sprites.device.type == "cpu" and not resuming:
-                logger.say_how_long(TIMED_EPOCHS, ENOUGH_EPOCHS)
-            if epoch % DETAIL_PERIOD == 0 or epoch == last:
-                logger.pictures(epoch, tensorboard_pictures(shown, train_sprites, z))
-            if epoch in saved:
-                logger.read()  # a loss that is not finite ends the run before it is saved
-                save_weights(run_folder.checkpoint_path(folder, epoch), shown)
-                save_snapshots(folder, shown, train_sprites, val_sprites, z)
+            logger.log(report, writer)
+            is_saved, is_shown = epoch in saved, epoch % DETAIL_PERIOD == 0 or epoch == last
+            if is_saved or is_shown:
+                logger.read(writer)  # a loss that is not finite ends the run before it is saved
+                copied = deepcopy(shown)
+            if is_shown:
+                writer.put(logger.pictures, epoch, copied, train_sprites, z)
+            if is_saved:
+                writer.put(save_weights, run_folder.checkpoint_path(folder, epoch), copied)
+                writer.put(save_snapshots, folder, copied, train_sprites, val_sprites, z)
             if epoch == last or clock.is_due(epoch + 1):
-                logger.flush()
-                clock.time(state.save, folder, trained, progress, facts)
-            if epoch == first:
-                logger.start_timing()
+                save_state(writer, logger)
         if progress.epoch < args.epoch:
-            logger.flush()
-            state.save(folder, trained, progress, facts)
-            print(f"Stopped in epoch {progress.epoch}. Go on with: ", end="")
-            print(f"python main.py --resume {folder}")
-            stop.exit()
+            save_state(writer, logger)
+
+    if progress.epoch < args.epoch:
+        print(f"Stopped in epoch {progress.epoch}. Go on with: ", end="")
+        print(f"python main.py --resume {folder}")
+        stop.exit()
 
     print(f"Trained epochs {first} to {last} in {duration(time.perf_counter() - started)}.")
     print(reconstruction_table(shown, train_sprites, val_sprites))

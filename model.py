@@ -57,7 +57,6 @@ class VAE(nn.Module):
             nn.Linear(hidden_size, hidden_size),
             nn.ReLU(),
             nn.Linear(hidden_size, num_values),
-            nn.Sigmoid(),
         )
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -71,7 +70,7 @@ class VAE(nn.Module):
         -------
         mu, logvar : Tensor, shape (B, latent_size)
         """
-        mu, logvar = self.encoder(x).chunk(2, dim=1)
+        mu, logvar = self.encoder(x).to(x.dtype).chunk(2, dim=1)
         return mu, logvar
 
     def reparameterize(self, mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
@@ -100,7 +99,9 @@ class VAE(nn.Module):
         -------
         recon : Tensor, shape (B, 3, input_size, input_size), in [0, 1]
         """
-        return self.decoder(z).view(-1, 3, self.input_size, self.input_size)
+        # Under bf16 autocast the logits are bf16, whose sigmoid would be 1 from 0.998 on.
+        recon = torch.sigmoid(self.decoder(z).to(z.dtype))
+        return recon.view(-1, 3, self.input_size, self.input_size)
 
     def forward(self, x: Tensor, eps: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Encode, sample z once and decode.

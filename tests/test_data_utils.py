@@ -1,14 +1,21 @@
+import os
+import signal
 import struct
+import subprocess
+import sys
+import time
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from utils import data_utils
-from utils.data_utils import load_sprite, load_sprites
+from utils import data_utils, decode
+from utils.data_utils import divide, load_sprite, load_sprites
+from utils.draws import split
 
 
 def zip_folder(folder, path):
@@ -173,3 +180,66 @@ def test_one_bad_sprite(tmp_path):
     for path in (tmp_path / "a.png", tmp_path / "none.png"):
         with pytest.raises(ValueError, match="cannot be read as a PNG"):
             load_sprite(path)
+
+
+@pytest.mark.parametrize("num_held_out", [1, 5, 11])
+def test_the_parts_of_a_split_are_views_of_one_tensor(num_held_out, monkeypatch):
+    monkeypatch.setattr(data_utils, "BLOCK", 3)
+    pixels = torch.randint(0, 256, (12, 3, 4, 4), dtype=torch.uint8)
+    train_index, val_index = split(12, num_held_out / 12, seed=5)
+    expected = pixels[train_index].clone(), pixels[val_index].clone()
+    parts = divide(pixels, train_index, val_index)
+    assert all(map(torch.equal, parts, expected))
+    assert {part.untyped_storage().data_ptr() for part in parts} == {pixels.data_ptr()}
+
+
+@pytest.mark.parametrize("as_zip", [False, True])
+def test_processes_decode_as_one_core_does(tmp_path, sprite_folder, monkeypatch, as_zip):
+    (sprite_folder / "bad.png").write_bytes(b"no PNG")
+    source = sprite_folder
+    if as_zip:
+        source = zip_folder(sprite_folder, tmp_path / "sprites.zip")
+    names = sorted(path.name for path in sprite_folder.iterdir())
+    alone = list(decode.decode_blocks(source, names, 40))
+    monkeypatch.setattr(decode, "MANY", 2)
+    monkeypatch.setattr(decode, "BLOCK", 5)
+    together = list(decode.decode_blocks(source, names, 40))
+    assert [len(block.pixels) for block in together] == [5, 5, 3]
+    assert np.array_equal(alone[0].pixels, np.concatenate([block.pixels for block in together]))
+    assert alone[0].actions == [action for block in together for action in block.actions]
+    assert alone[0].errors == together[-1].errors == ["bad.png (not a PNG)"]
+
+
+KILLED_PARENT = """
+import itertools
+import os
+import sys
+from pathlib import Path
+from utils import decode
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    names = itertools.cycle(os.listdir(folder))
+    decode.MANY = 2
+    for _ in decode.decode_blocks(folder, [next(names) for _ in range(200_000)], 40):
+        print("begun", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are found in /proc")
+def test_workers_end_with_a_parent_that_is_killed(tmp_path, sprite_folder):
+    script = tmp_path / "parent.py"
+    script.write_text(KILLED_PARENT)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    parent = subprocess.Popen(
+        [sys.executable, script, sprite_folder], stdout=subprocess.PIPE, env=environment
+    )
+    assert parent.stdout.readline() == b"begun\n"
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+    assert len(children) >= 2  # one worker at least, and multiprocessing's tracker
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

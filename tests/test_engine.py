@@ -12,7 +12,7 @@ from utils.engine import evaluate, loss_vector, psnr, reconstruct, to_float, tra
 SETTINGS = {
     "epochs": 3,
     "batch_size": 4,
-    "schedule": lambda epoch: 1e-3 / (epoch + 1),
+    "schedule": lambda epoch: 2.0**-10 / (epoch + 1) ** 2,
     "seed": 41,
     "recon_weight": 10.0,
     "kl_weight": 1.0,
@@ -41,7 +41,7 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
 
     twin, adam = start(sprites)
     for epoch in range(3):
-        adam.param_groups[0]["lr"] = 1e-3 / (epoch + 1)
+        adam.param_groups[0]["lr"] = torch.tensor(2.0**-10 / (epoch + 1) ** 2).item()
         order, eps, _ = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
         losses = []
         for indices, noise in zip(order, eps, strict=True):
@@ -53,7 +53,7 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
             adam.step()
             losses.append(loss.item())
         assert reports[epoch].train[0].item() == pytest.approx(sum(losses) / 3, rel=1e-5)
-        assert reports[epoch].lr == 1e-3 / (epoch + 1)
+        assert reports[epoch].lr == 2.0**-10 / (epoch + 1) ** 2
     assert torch.equal(weights(model), weights(twin))
     expected = evaluate(twin, sprites[12:], held_out_noise(41, 2, 3))
     assert torch.equal(reports[-1].val, expected)

@@ -31,12 +31,13 @@ def make(seed):
 
 
 def as_bytes(trained):
+    torch.set_printoptions(precision=10, threshold=10**6)
     return repr([thing.state_dict() for thing in trained.values()])
 
 
 def write(folder, epoch, step=0, seed=0):
     progress = Progress(epoch, step, torch.arange(3.0) if step else None)
-    state.save(folder, make(seed), progress, FACTS)
+    state.save(folder, state.copy_of(make(seed), progress, FACTS))
 
 
 def paths(folder):
@@ -46,7 +47,7 @@ def paths(folder):
 def test_everything_comes_back(tmp_path):
     trained, other = make(0), make(1)
     assert as_bytes(trained) != as_bytes(other)
-    state.save(tmp_path, trained, Progress(7, 2, torch.arange(3.0)), FACTS)
+    state.save(tmp_path, state.copy_of(trained, Progress(7, 2, torch.arange(3.0)), FACTS))
     progress = Progress()
     lines = state.restore(tmp_path, other, progress, FACTS)
     assert as_bytes(trained) == as_bytes(other)
@@ -68,7 +69,7 @@ def test_the_older_one_goes_only_when_the_newer_is_read_back(tmp_path, monkeypat
     def damaged(path):
         raise ValueError(f"{path} is damaged")
 
-    monkeypatch.setattr(state, "read_verified", damaged)
+    monkeypatch.setattr(state, "verify", damaged)
     with pytest.raises(ValueError, match="is damaged"):
         write(tmp_path, 3)
     assert {"state_1_0.pt", "state_2_0.pt"} <= set(paths(tmp_path))
@@ -116,7 +117,7 @@ def test_what_is_not_finite_is_not_written(tmp_path, where):
             moments = trained["optimizer"].state[trained["model"].weight]
             moments["exp_avg"][0, 0] = torch.inf
     with pytest.raises(FloatingPointError, match="in epoch 2"):
-        state.save(tmp_path, trained, Progress(2), FACTS)
+        state.save(tmp_path, state.copy_of(trained, Progress(2), FACTS))
     assert paths(tmp_path) == ["state_1_0.pt"]
 
 
@@ -153,8 +154,10 @@ def test_when_a_state_is_due(monkeypatch):
         nonlocal now
         now += 2
 
+    assert clock.is_due(1)
     clock.time(write_for_two_seconds)
-    now += 99
-    assert not clock.is_due(5)
+    now += 97
+    assert not clock.is_due(5)  # 2 of 99 seconds since the last one was due
     now += 2
-    assert clock.is_due(6)  # 2 of 101 seconds
+    assert clock.is_due(6)
+    assert not clock.is_due(7)  # though it is not written yet

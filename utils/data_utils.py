@@ -7,8 +7,6 @@ sprites.pixels  # (N, 3, 40, 40), uint8, on white
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +15,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from utils.decode import BLOCK, MAX_FILE_BYTES, decode_blocks
 from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 DEFAULT_PATH = "figure"
 BUILT_IN = "monsters"  # the data path that stands for the sprites of utils/monsters.py
 
-MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
 MAX_ZIP_BYTES = 4 * 2**30  # of all PNGs of a zip, unpacked
 
 
@@ -57,12 +55,12 @@ def load_sprites(path: str | Path, image_size: int = 40) -> Sprites:
     if not str(path):
         raise ValueError("--data_path is empty; name a folder or zip, or 'monsters'")
     path = find_source(Path(path))
-    with open_source(path) as (names, num_left_out, read):
-        if not names and path == Path(DEFAULT_PATH):
-            return built_in_sprites(image_size, num_left_out)
-        if not names:
-            raise ValueError(f"no PNG in {path} ({num_left_out} other files); name a folder or zip")
-        pixels, how = decode_all(names, read, image_size, path)
+    names, num_left_out = sprite_files(path)
+    if not names and path == Path(DEFAULT_PATH):
+        return built_in_sprites(image_size, num_left_out)
+    if not names:
+        raise ValueError(f"no PNG in {path} ({num_left_out} other files); name a folder or zip")
+    pixels, how = decode_all(names, image_size, path)
 
     actions = ", ".join(f"{count} {action}" for action, count in how.most_common())
     notes = [f"Sprites: {len(names)} from {path} ({image_size}x{image_size}: {actions})."]
@@ -78,15 +76,16 @@ def built_in_sprites(image_size: int, num_left_out: int = 0) -> Sprites:
     """Return the monsters that the repository draws by code."""
     from utils.monsters import NUM_MONSTERS, draw_monster, monster_name
 
-    pixels = np.empty((NUM_MONSTERS, image_size, image_size, 3), np.uint8)
+    pixels = np.empty((NUM_MONSTERS, 3, image_size, image_size), np.uint8)
     for index in range(NUM_MONSTERS):
-        pixels[index], _ = fit_to_square(Image.fromarray(draw_monster(index)), image_size)
+        monster, _ = fit_to_square(Image.fromarray(draw_monster(index)), image_size)
+        pixels[index] = monster.transpose(2, 0, 1)
     note = (
         f"Sprites: {NUM_MONSTERS} built-in monsters. To train on your own, put PNGs into "
         f"{DEFAULT_PATH}/ or name a folder or zip with --data_path."
     )
     names = [monster_name(index) for index in range(NUM_MONSTERS)]
-    return Sprites(to_tensor(pixels), names, BUILT_IN, [note, *left_out_note(num_left_out)])
+    return Sprites(torch.from_numpy(pixels), names, BUILT_IN, [note, *left_out_note(num_left_out)])
 
 
 def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
@@ -102,7 +101,7 @@ def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
             pixels, _ = fit_to_square(decode_png(Path(path).read_bytes()), image_size)
     except DECODE_ERRORS as error:
         raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
-    return to_tensor(np.array(pixels[None]))[0]
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
 # ---- where the files are
@@ -122,20 +121,15 @@ def find_source(path: Path) -> Path:
     )
 
 
-@contextmanager
-def open_source(path: Path) -> Iterator[tuple[list[str], int, Callable[[str], bytes]]]:
-    """Yield the sorted names of the PNGs, the number of other files, and a reader of bytes."""
+def sprite_files(path: Path) -> tuple[list[str], int]:
+    """Return the sorted names of the PNGs in a folder or zip, and the number of other files."""
     if path.is_dir():
-        names, num_left_out = png_files(path)
-        yield names, num_left_out, lambda name: read_limited(path / name)
-        return
+        return png_files(path)
     try:
-        archive = zipfile.ZipFile(path)
+        with zipfile.ZipFile(path) as archive:
+            return zip_files(archive)
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(f"{path} is neither a folder nor a readable zip ({error})") from None
-    with archive:
-        names, num_left_out = zip_files(archive)
-        yield names, num_left_out, archive.read
 
 
 def png_files(folder: Path) -> tuple[list[str], int]:
@@ -187,38 +181,42 @@ def is_sprite_name(name: str) -> bool:
     return name.lower().endswith(".png") and not name.rpartition("/")[2].startswith(".")
 
 
-def read_limited(path: Path) -> bytes:
-    """Return a file's bytes unless it is far larger than any sprite."""
-    size = path.stat().st_size
-    if size > MAX_FILE_BYTES:
-        raise ValueError(f"{size / 2**20:,.0f} MiB, at most {MAX_FILE_BYTES / 2**20:,.0f}")
-    return path.read_bytes()
-
-
 # ---- from files to pixels
 
 
-def decode_all(
-    names: list[str], read: Callable[[str], bytes], image_size: int, source: Path
-) -> tuple[Tensor, Counter]:
+def decode_all(names: list[str], image_size: int, source: Path) -> tuple[Tensor, Counter]:
     """Return all sprites, uint8 (N, 3, S, S), and how many were fitted in which way."""
-    pixels = np.empty((len(names), image_size, image_size, 3), np.uint8)
-    how, broken = Counter(), []
-    with bombs_are_errors():
-        for index, name in enumerate(names):
-            try:
-                pixels[index], action = fit_to_square(decode_png(read(name)), image_size)
-                how[action] += 1
-            except DECODE_ERRORS as error:
-                broken.append(f"{name} ({reason(error)})")
+    pixels = np.empty((len(names), 3, image_size, image_size), np.uint8)
+    how, broken, start = Counter(), [], 0
+    for block, actions, errors in decode_blocks(source, names, image_size):
+        pixels[start : start + len(block)] = block
+        start += len(block)
+        how.update(actions)
+        broken += errors
     if broken:
         raise ValueError(
             f"{len(broken)} of {len(names)} PNGs in {source} cannot be read; "
             f"mend or remove them: {', '.join(broken)}"
         )
-    return to_tensor(pixels), how
+    return torch.from_numpy(pixels), how
 
 
-def to_tensor(pixels: np.ndarray) -> Tensor:
-    """Return (N, S, S, 3) as a contiguous tensor (N, 3, S, S)."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tensor, Tensor]:
+    """Bring the training sprites to the front, in place, and return both parts.
+
+    A large set stays one tensor, of which the parts are views.
+
+    Parameters
+    ----------
+    pixels : Tensor, shape (N, 3, S, S)
+        Changed.
+    train_index, val_index : Tensor, int64
+        Of all sprites between them, each in rising order.
+    """
+    held_out = pixels[val_index]
+    done = 0
+    for index in train_index.split(BLOCK):  # each comes from where it goes to, or from behind
+        pixels[done : done + len(index)] = pixels[index]
+        done += len(index)
+    pixels[done:] = held_out
+    return pixels[:done], pixels[done:]

@@ -5,7 +5,9 @@ on it until whoever receives a report reads them.
 """
 
 import math
+import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,8 +17,11 @@ from torch import Tensor
 from model import VAE, vae_loss
 from utils.augment import NUM_UNIFORMS
 from utils.draws import epoch_draws, held_out_noise
+from utils.precision import autocast, products_in
 
 EVAL_BATCH = 1024  # sprites encoded at once: 20 MB as float32 at 40x40
+TRIAL_STEPS = 3  # at most, and
+TRIAL_SECONDS = 0.3  # at most, before the last of them, in which a step is timed
 
 
 @dataclass
@@ -48,6 +53,13 @@ def to_float(sprites: Tensor) -> Tensor:
     return sprites.float() / 255
 
 
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of the CPU on a device, without waiting for what the device is doing."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def train_step(
     model: VAE,
     optimizer: torch.optim.Optimizer,
@@ -56,6 +68,7 @@ def train_step(
     *,
     recon_weight: float,
     kl_weight: float,
+    precision: str = "fp32",
 ) -> Tensor:
     """Take one step of the optimiser on one batch.
 
@@ -67,18 +80,47 @@ def train_step(
     eps : Tensor, shape (B, latent_size)
         Noise from N(0, I).
     recon_weight, kl_weight : float
+    precision : "fp32", "tf32" or "bf16"
+        Of the matrix products alone; weights, losses and the optimiser's state stay fp32.
 
     Returns
     -------
     Tensor, shape (2 + latent_size,)
         `loss_vector` of the batch, before the step, on the device.
     """
-    recon, mu, logvar = model(x, eps)
-    loss, recon_error, kl = vae_loss(recon, x, mu, logvar, recon_weight, kl_weight)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    with products_in(precision, x.device.type):
+        with autocast(precision, x.device.type):
+            recon, mu, logvar = model(x, eps)
+        loss, recon_error, kl = vae_loss(recon, x, mu, logvar, recon_weight, kl_weight)
+        loss.backward()
     optimizer.step()
     return loss_vector(loss.detach(), recon_error.detach(), kl.detach())
+
+
+def new_optimizer(model: VAE, lr: float = 5e-4) -> torch.optim.Adam:
+    """Return Adam for all weights of a model, in one kernel where the device has one."""
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    return torch.optim.Adam(model.parameters(), lr=lr, fused=fused)
+
+
+def seconds_a_step(model: VAE, sprites: Tensor, batch_size: int, precision: str) -> float:
+    """Return the seconds that a training step takes on this CPU, measured in less than a second.
+
+    The model stays as it is.
+    """
+    twin = deepcopy(model)
+    optimizer = new_optimizer(twin)
+    x = to_float(sprites[:batch_size])
+    eps = torch.zeros(len(x), model.latent_size)
+    weights = {"recon_weight": 1.0, "kl_weight": 1.0}
+    train_step(twin, optimizer, x, eps, **weights, precision=precision)  # sets up
+    times = []
+    while len(times) < TRIAL_STEPS and sum(times) < TRIAL_SECONDS:
+        started = time.perf_counter()
+        train_step(twin, optimizer, x, eps, **weights, precision=precision)
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def train(
@@ -93,10 +135,12 @@ def train(
     seed: int,
     recon_weight: float,
     kl_weight: float,
+    precision: str = "fp32",
     progress: Progress | None = None,
     augment: Callable[[Tensor, Tensor], Tensor] | None = None,
     average: VAE | None = None,
     decay: float = 0.0,
+    take_step: Callable[..., Tensor] = train_step,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Report]:
     """Train, and yield a report after each epoch.
@@ -113,6 +157,8 @@ def train(
     seed : int
         Of the permutations and the noise.
     recon_weight, kl_weight : float
+    precision : str
+        See `train_step`.
     progress : Progress, optional
         Where to begin, kept up to date in place; from the start if left out.
     augment : callable, optional
@@ -122,6 +168,8 @@ def train(
         A copy of the model that becomes the running average of its weights.
     decay : float
         Of the average, a step, in [0, 1).
+    take_step : callable
+        `train_step`, or another way to do what it does.
     should_stop : callable
         Asked before each step; training ends, without a report, when it returns true.
 
@@ -141,7 +189,7 @@ def train(
         epoch = progress.epoch
         lr = schedule(epoch)
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = torch.tensor(lr).item()  # fp32, as a CUDA graph holds it
         order, eps, uniforms = epoch_draws(
             seed,
             epoch,
@@ -150,7 +198,7 @@ def train(
             latent_size=model.latent_size,
             num_uniforms=NUM_UNIFORMS if augment else 0,
         )
-        order, eps, uniforms = order.to(device), eps.to(device), uniforms.to(device)
+        order, eps, uniforms = (to_device(draws, device) for draws in (order, eps, uniforms))
 
         if progress.totals is None:
             progress.totals = torch.zeros(2 + model.latent_size)
@@ -161,7 +209,8 @@ def train(
             x = to_float(train_sprites[order[step]])
             if augment:
                 x = augment(x, uniforms[step])
-            progress.totals += train_step(model, optimizer, x, eps[step], **weights)
+            losses = take_step(model, optimizer, x, eps[step], **weights, precision=precision)
+            progress.totals += losses
             progress.step = step + 1
             if average:
                 update_average(average, model, decay, epoch * len(order) + step + 1)

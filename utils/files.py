@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+BLOCK_BYTES = 2**20
+
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that appears under its name only when all of it is on the disk.
@@ -63,9 +65,21 @@ def read_verified(path: Path) -> bytes:
         If they are not.
     """
     data = path.read_bytes()
-    known = sum_path(path)
-    if known.is_file():
-        expected = known.read_bytes().split(b" ")[0]
-        if expected != hashlib.sha256(data).hexdigest().encode():
-            raise ValueError(f"{path} is damaged: it does not have the SHA-256 of {known.name}")
+    check_sum(path, hashlib.sha256(data))
     return data
+
+
+def verify(path: Path) -> None:
+    """Raise ValueError as `read_verified` does, without holding the file in memory."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            found.update(block)
+    check_sum(path, found)
+
+
+def check_sum(path: Path, found: "hashlib._Hash") -> None:
+    """Raise ValueError if the sum of a file, where there is one, is not the one that was found."""
+    known = sum_path(path)
+    if known.is_file() and known.read_bytes().split(b" ")[0] != found.hexdigest().encode():
+        raise ValueError(f"{path} is damaged: it does not have the SHA-256 of {known.name}")

@@ -1,8 +1,8 @@
 """What a run says while it goes on: console, ``history.csv`` and TensorBoard.
 
-with Logger(folder, epochs=500) as logger:
+with Logger(folder, epochs=500) as logger, Writer() as writer:
     for report in train(...):
-        logger.log(report)
+        logger.log(report, writer)
 """
 
 import csv
@@ -20,19 +20,26 @@ from torch.utils.tensorboard import SummaryWriter
 from torchvision.utils import make_grid
 from tqdm import tqdm
 
+from model import VAE
 from utils.engine import Report
 from utils.files import write_whole
 from utils.plot import to_uint8
+from utils.snapshots import tensorboard_pictures
+from utils.writer import Writer
 
 READ_SECONDS = 0.5  # between two readings of the losses from the device
 DETAIL_PERIOD = 50  # epochs between two sets of pictures and of KL a dimension
+TIMED_EPOCHS = 3  # by which the time of a run is estimated
+ENOUGH_EPOCHS = 500  # for sharp reconstructions of some hundred sprites
 SLOW_SECONDS = 600  # a run that takes longer says so, and that fewer epochs are enough
 LINES_PER_RUN = 20  # where the console is a pipe or a file
 COLUMNS = ("epoch", "lr", "loss", "recon", "kl", "val_loss", "val_recon", "val_kl")
 
 
 class Logger:
-    """Takes a report an epoch, and reads many of them from the device at once.
+    """Takes a report an epoch, and has many of them read from the device at once.
+
+    Reading waits for the device, so that it is done in the thread of a `Writer`.
 
     Parameters
     ----------
@@ -47,9 +54,9 @@ class Logger:
     def __init__(self, folder: Path, epochs: int, resumed_at: int | None = None):
         self.epochs = epochs
         self.first_epoch = resumed_at or 0
-        self.timed_from: float | None = None
+        self.timed_from: tuple[int, float] | None = None  # an epoch, and when it was over
         self.unread: list[Report] = []
-        self.read_at = self.started_at = time.perf_counter()
+        self.read_at = self.asked_at = self.started_at = time.perf_counter()
         threading.excepthook = silence_disk_errors
         wait_for_a_later_second(folder)
         self.writer = SummaryWriter(str(folder), flush_secs=10, purge_step=resumed_at)
@@ -67,30 +74,40 @@ class Logger:
         self.history.close()
         self.writer.close()
 
-    def log(self, report: Report) -> None:
-        """Keep a report; read all that are kept if the last reading was a while ago."""
+    def log(self, report: Report, writer: Writer) -> None:
+        """Keep a report; have all that are kept read if the last reading was a while ago."""
+        writer.check()
         self.unread.append(report)
-        if time.perf_counter() - self.read_at > READ_SECONDS:
-            self.read()
+        if self.timed_from is None and writer.is_idle():  # the first files are written
+            self.timed_from = (report.epoch, time.perf_counter())
+        elif self.timed_from and report.epoch == self.timed_from[0] + TIMED_EPOCHS:
+            self.say_how_long()
+        if time.perf_counter() - self.asked_at > READ_SECONDS:
+            self.read(writer)
+
+    def read(self, writer: Writer) -> None:
+        """Have the kept reports read from the device and written everywhere."""
+        self.asked_at = time.perf_counter()
+        reports, self.unread = self.unread, []
+        if reports:
+            writer.put(self.write_all, reports)
+
+    # ---- jobs of a Writer
 
     def flush(self) -> None:
-        """Bring all that was logged to the disk."""
-        self.read()
+        """Bring all that was written to the disk."""
         self.history.flush()
         os.fsync(self.history.fileno())
         self.writer.flush()
 
-    def read(self) -> None:
-        """Read the kept reports from the device and write them everywhere.
+    def write_all(self, reports: list[Report]) -> None:
+        """Read the losses of epochs from the device, all at once, and write them everywhere.
 
         Raises
         ------
         FloatingPointError
             If a loss is not a finite number.
         """
-        if not self.unread:
-            return
-        reports, self.unread = self.unread, []
         train = torch.stack([report.train for report in reports]).tolist()  # waits for the device
         val = torch.stack([report.val for report in reports]).tolist()
         now = time.perf_counter()
@@ -131,33 +148,27 @@ class Logger:
         self.bar.update(epoch + 1 - self.bar.n)
         last = epoch == self.epochs - 1
         if self.bar.disable and (last or epoch % max(1, self.epochs // LINES_PER_RUN) == 0):
-            done = epoch - self.first_epoch  # since the first epoch, which starts up as well
-            elapsed = time.perf_counter() - (self.timed_from or self.started_at)
-            left = elapsed / max(1, done) * (self.epochs - epoch - 1)
+            since, at = self.timed_from or (epoch, self.started_at)
+            left = (time.perf_counter() - at) / max(1, epoch - since) * (self.epochs - epoch - 1)
             self.say(
                 f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
                 f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s"
-                + (f", {duration(left)} left" if done else "")
+                + (f", {duration(left)} left" if epoch > since else "")
             )
 
-    def pictures(self, epoch: int, images: dict[str, Tensor]) -> None:
-        """Show sets of images, uint8 or float in [0, 1], each as a grid in TensorBoard."""
-        for name, sprites in images.items():
+    def pictures(self, epoch: int, model: VAE, train_sprites: Tensor, z: Tensor) -> None:
+        """Show what a model makes of sprites and of latents, as grids in TensorBoard."""
+        for name, sprites in tensorboard_pictures(model, train_sprites, z).items():
             self.writer.add_image(name, make_grid(to_uint8(sprites), pad_value=255), epoch)
 
-    def start_timing(self) -> None:
-        """Time epochs from here on: the first one, with all that is written after it, is over."""
-        self.read()
-        self.timed_from = time.perf_counter()
-
-    def say_how_long(self, epochs_timed: int, enough: int) -> None:
-        """Say how long the run will take, if that is long, by the epochs since the first one."""
-        seconds = (time.perf_counter() - self.timed_from) / epochs_timed
-        if seconds * self.epochs > SLOW_SECONDS and self.epochs > enough:
+    def say_how_long(self) -> None:
+        """Say how long the run will take, if that is long; a run that goes on has said it."""
+        seconds = (time.perf_counter() - self.timed_from[1]) / TIMED_EPOCHS
+        if seconds * self.epochs > SLOW_SECONDS and self.epochs > ENOUGH_EPOCHS > self.first_epoch:
             self.say(
                 f"Time: about {duration(seconds * self.epochs)} for {self.epochs} epochs on this "
-                f"device. --epoch {enough} takes {duration(seconds * enough)}, and is enough for "
-                "sharp reconstructions."
+                f"device. --epoch {ENOUGH_EPOCHS} takes {duration(seconds * ENOUGH_EPOCHS)}, and "
+                "is enough for sharp reconstructions."
             )
 
     def say(self, line: str) -> None:

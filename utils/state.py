@@ -10,6 +10,7 @@ import io
 import pickle
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,7 @@ import torch
 
 from utils.checkpoint import first_line, write_tensors
 from utils.engine import Progress
-from utils.files import read_verified, sum_path
+from utils.files import read_verified, sum_path, verify
 from utils.fingerprint import check_sprites
 from utils.resume import changed_conditions
 from utils.run_folder import state_paths, unfinished_files
@@ -34,34 +35,44 @@ class Stateful(Protocol):
     def load_state_dict(self, state_dict: dict) -> object: ...
 
 
-def save(folder: Path, trained: dict[str, Stateful], progress: Progress, facts: dict) -> None:
+def copy_of(trained: dict[str, Stateful], progress: Progress, facts: dict) -> dict:
+    """Return all that a state holds, as it is now: training does not change it any more.
+
+    Parameters
+    ----------
+    trained : dict
+        All that is trained, by name: anything with ``state_dict`` and ``load_state_dict``.
+    progress : Progress
+    facts : dict
+        ``args``, ``sprites`` (their `fingerprints`) and ``conditions`` (what the bits depend on).
+    """
+    trained = {name: thing.state_dict() for name, thing in trained.items()}
+    return deepcopy({"trained": trained, **vars(progress)}) | facts
+
+
+def save(folder: Path, state: dict) -> None:
     """Write a state, read it back, and only then remove all but the newest two.
 
     Parameters
     ----------
     folder : Path
         Of the run.
-    trained : dict
-        All that is trained, by name: anything with ``state_dict`` and ``load_state_dict``.
-    progress : Progress
-    facts : dict
-        ``args``, ``sprites`` (their `fingerprints`) and ``conditions`` (what the bits depend on).
+    state : dict
+        See `copy_of`.
 
     Raises
     ------
     FloatingPointError
         If a tensor is not finite; nothing is written then.
     """
-    state = vars(progress) | facts
-    state["trained"] = {name: thing.state_dict() for name, thing in trained.items()}
-    path = folder / f"state_{progress.epoch}_{progress.step}.pt"
+    path = folder / f"state_{state['epoch']}_{state['step']}.pt"
     write_tensors(
         path,
         state,
-        refusal=f"weights are not finite numbers in epoch {progress.epoch}; what was written "
+        refusal=f"weights are not finite numbers in epoch {state['epoch']}; what was written "
         "before is whole. Try a lower --lr, a longer --warmup_epochs or other weights of the loss",
     )
-    read_verified(path)
+    verify(path)
     for old in state_paths(folder)[KEPT:]:
         remove_state(old)
 
@@ -144,21 +155,24 @@ class Clock:
 
     def __init__(self, period: int | None):
         self.period = period
-        self.written_at = time.perf_counter()
+        self.counted_from = time.perf_counter()
         self.cost = 0.0  # seconds of the last writing
 
     def is_due(self, epochs_done: int) -> bool:
-        """Return whether a state is due after so many epochs; after the first one is, always."""
-        if epochs_done == 1:
-            return True
-        if self.period is not None:
+        """Return whether a state is due after so many epochs; after the first one is, always.
+
+        From a state that is due by time, the time to the next one counts.
+        """
+        now, wait = time.perf_counter(), max(self.cost, 0.1) / TIME_SHARE
+        if self.period is not None and epochs_done > 1:
             return epochs_done % self.period == 0
-        wait = max(self.cost, 0.1) / TIME_SHARE
-        return time.perf_counter() - self.written_at > wait
+        due = epochs_done == 1 or now - self.counted_from > wait
+        if due:
+            self.counted_from = now
+        return due
 
     def time(self, write: Callable, *arguments: object) -> None:
         """Write a state by calling a function, and note what it costs."""
         started = time.perf_counter()
         write(*arguments)
-        self.written_at = time.perf_counter()
-        self.cost = self.written_at - started
+        self.cost = time.perf_counter() - started

@@ -1,0 +1,124 @@
+"""Many PNGs: blocks of files to pixels, by all cores where that pays. No torch: workers start fast.
+
+for pixels, actions, errors in decode_blocks(source, names, side=40): ...
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
+
+MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
+BLOCK = 500  # files, 2.4 MB of pixels at 40x40
+MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
+
+
+class Block(NamedTuple):
+    """Some sprites in the order of their names."""
+
+    pixels: np.ndarray  # (n, 3, S, S), uint8
+    actions: list[str]  # how each was fitted; none for those that cannot be read
+    errors: list[str]  # names of those, each with the reason
+
+
+def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
+    """Yield the sprites of a folder or zip, in order.
+
+    Parameters
+    ----------
+    source : Path
+    names : list of str
+        Paths relative to the source.
+    side : int
+        Of the square that they are fitted to, in pixels.
+    """
+    blocks = [names[start : start + BLOCK] for start in range(0, len(names), BLOCK)]
+    if len(names) < MANY:
+        with open_reader(source) as read:
+            yield from map(partial(decode_block, read, side), blocks)
+        return
+    # Spawned, not forked: a fork would inherit locks and threads of whatever has been imported.
+    pool = ProcessPoolExecutor(
+        num_cores(), multiprocessing.get_context("spawn"), start_worker, (source,)
+    )
+    try:
+        yield from pool.map(partial(decode_in_worker, side), blocks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def decode_block(read: Callable[[str], bytes], side: int, names: list[str]) -> Block:
+    """Return the sprites of these names."""
+    block = Block(np.zeros((len(names), 3, side, side), np.uint8), [], [])
+    with bombs_are_errors():
+        for index, name in enumerate(names):
+            try:
+                pixels, action = fit_to_square(decode_png(read(name)), side)
+            except DECODE_ERRORS as error:
+                block.errors.append(f"{name} ({reason(error)})")
+                continue
+            block.pixels[index] = pixels.transpose(2, 0, 1)
+            block.actions.append(action)
+    return block
+
+
+# ---- files
+
+
+@contextmanager
+def open_reader(source: Path) -> Iterator[Callable[[str], bytes]]:
+    """Yield a function from the name of a file in a folder or zip to its bytes."""
+    if source.is_dir():
+        yield lambda name: read_limited(source / name)
+    else:
+        with zipfile.ZipFile(source) as archive:
+            yield archive.read
+
+
+def read_limited(path: Path) -> bytes:
+    """Return a file's bytes unless it is far larger than any sprite."""
+    size = path.stat().st_size
+    if size > MAX_FILE_BYTES:
+        raise ValueError(f"{size / 2**20:,.0f} MiB, at most {MAX_FILE_BYTES / 2**20:,.0f}")
+    return path.read_bytes()
+
+
+# ---- worker processes
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on a Mac, nor on Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def start_worker(source: Path) -> None:
+    """Open the source for this process, which ends when its parent does."""
+    global reader, worker_read
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    reader = open_reader(source)  # kept, for it closes the source when it goes
+    worker_read = reader.__enter__()
+
+
+def end_with_parent() -> None:
+    """Wait for the parent, which may be killed, and end: nobody else would end a worker then."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def decode_in_worker(side: int, names: list[str]) -> Block:
+    """Return the sprites of these names in the source that the worker has opened."""
+    return decode_block(worker_read, side, names)

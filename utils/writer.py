@@ -1,0 +1,60 @@
+"""A thread that writes while training goes on.
+
+with Writer() as writer:
+    writer.put(save_weights, path, deepcopy(model))
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+
+MAX_WAITING = 4  # jobs; the next one waits, so that copies of weights do not fill the memory
+
+
+class Writer:
+    """Does one job after the other, in the order in which they were put.
+
+    After an error no later job is done, and the error is raised where the next one is put or where
+    the context ends: a file that depends on an earlier one is never written without it.
+    """
+
+    def __init__(self):
+        self.jobs: queue.Queue = queue.Queue(MAX_WAITING)
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self.work, name="writer", daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: type | None, *_):
+        self.jobs.put(None)
+        self.thread.join()
+        if kind is None:
+            self.check()
+
+    def put(self, function: Callable, *arguments: object) -> None:
+        """Have a function called. Its arguments must not change any more: copy what trains on."""
+        self.check()
+        self.jobs.put((function, arguments))
+
+    def check(self) -> None:
+        """Raise the error of an earlier job, if there was one."""
+        if self.error is not None:
+            raise self.error
+
+    def is_idle(self) -> bool:
+        """Return whether all that was put is done."""
+        return not self.jobs.unfinished_tasks
+
+    def work(self) -> None:
+        """Do the jobs, until there is a None."""
+        while (job := self.jobs.get()) is not None:
+            function, arguments = job
+            if self.error is None:
+                try:
+                    function(*arguments)
+                except BaseException as error:  # whatever it is, it belongs to the main thread
+                    self.error = error
+            self.jobs.task_done()
+            del job, function, arguments  # frees the memory while the thread waits
