@@ -1,13 +1,23 @@
 import math
 from copy import deepcopy
+from unittest.mock import patch
 
 import pytest
 import torch
 
 from model import VAE, initialize_from_data, vae_loss
-from utils.augment import NUM_UNIFORMS
+from utils.augment import NUM_UNIFORMS, augment
 from utils.draws import epoch_draws, held_out_noise
-from utils.engine import evaluate, loss_vector, psnr, reconstruct, to_float, train
+from utils.engine import (
+    evaluate,
+    loss_vector,
+    psnr,
+    reconstruct,
+    to_float,
+    train,
+    train_step,
+    update_average,
+)
 
 SETTINGS = {
     "epochs": 3,
@@ -154,3 +164,23 @@ def test_evaluate_is_the_loss_of_all_sprites_at_once(sprites, monkeypatch):
 def test_psnr_by_hand():
     assert psnr(0.01) == pytest.approx(20)
     assert math.isfinite(psnr(0))
+
+
+def test_nothing_in_a_step_waits_for_the_device_and_no_shape_depends_on_data():
+    # Tensors on "meta" have shapes and no values: whatever needs a value of one raises.
+    model = VAE(8, 32, 3).to("meta")
+    optimizer = torch.optim.Adam(model.parameters())
+    sprites = torch.zeros(14, 3, 8, 8, dtype=torch.uint8, device="meta")
+    uniforms = torch.zeros(4, NUM_UNIFORMS, device="meta")
+    x = augment(to_float(sprites[torch.arange(4, device="meta")]), uniforms)
+    assert x.shape == (4, 3, 8, 8)
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        x.mean().item()
+    with patch.object(optimizer, "step", lambda: None):  # Adam's own kernels are torch's matter
+        losses = train_step(
+            model, optimizer, x, torch.zeros(4, 3, device="meta"), recon_weight=10.0, kl_weight=1.0
+        )
+    assert losses.shape == (5,) and losses.device.type == "meta"
+    update_average(deepcopy(model), model, 0.9, 10)
+    evaluated = evaluate(model, sprites, torch.zeros(14, 3, device="meta"))
+    assert evaluated.device.type == "meta"

@@ -2,6 +2,7 @@ import errno
 import os
 
 import pytest
+import torch
 
 from utils import files
 from utils.files import read_verified, sum_path, write_whole, write_with_sum
@@ -31,7 +32,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
 
 
 def test_a_sum_is_that_of_sha256sum(tmp_path):
-    write_with_sum(tmp_path / "a", b"abc")
+    write_with_sum(tmp_path / "a", lambda file: file.write(b"abc"))
     assert sum_path(tmp_path / "a").read_text() == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a\n"
     )
@@ -41,7 +42,7 @@ def test_a_sum_is_that_of_sha256sum(tmp_path):
 def test_every_damage_is_noticed(tmp_path):
     data = os.urandom(50)
     path = tmp_path / "a"
-    write_with_sum(path, data)
+    write_with_sum(path, lambda file: file.write(data))
     damaged = [data[:size] for size in range(50)]
     for bit in range(400):
         flipped = bytearray(data)
@@ -56,7 +57,7 @@ def test_every_damage_is_noticed(tmp_path):
 def test_a_damaged_sum_is_noticed_too(tmp_path):
     path = tmp_path / "a"
     for bad in (b"", b"ba78", b"0" * 64 + b"  a\n"):
-        write_with_sum(path, b"abc")
+        write_with_sum(path, lambda file: file.write(b"abc"))
         sum_path(path).write_bytes(bad)
         with pytest.raises(ValueError, match="is damaged"):
             read_verified(path)
@@ -65,3 +66,23 @@ def test_a_damaged_sum_is_noticed_too(tmp_path):
 def test_a_file_from_elsewhere_is_taken_as_it_is(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert read_verified(tmp_path / "a") == b"abc"
+
+
+def test_a_disk_that_fills_up_during_torch_save_is_an_error_of_the_disk(tmp_path, monkeypatch):
+    class Full:
+        """A file on a disk with room for a thousand bytes."""
+
+        def __init__(self, file):
+            self.file, self.room = file, 1000
+
+        def write(self, data):
+            self.room -= len(data)
+            if self.room < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.file.write(data)
+
+    real = files.Summed
+    monkeypatch.setattr(files, "Summed", lambda file: real(Full(file)))
+    with pytest.raises(OSError, match="No space left"):
+        write_with_sum(tmp_path / "a", lambda file: torch.save([torch.zeros(1000)] * 3, file))
+    assert names(tmp_path) == []

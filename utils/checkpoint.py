@@ -7,6 +7,7 @@ model = load_vae("output_dir_.../checkpoint_200.pt")
 import io
 import warnings
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -43,9 +44,7 @@ def write_tensors(path: Path, content: dict, *, refusal: str) -> None:
     """
     if not is_finite(content):
         raise FloatingPointError(refusal)
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_with_sum(path, buffer.getbuffer())
+    write_with_sum(path, partial(torch.save, content))
 
 
 def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = None) -> VAE:

@@ -3,13 +3,17 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 BLOCK_BYTES = 2**20
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name only when all of it is on the disk.
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file to write, which gets its name when the context ends and all is on the disk.
 
     Whatever happens on the way (a kill, a power cut, a full disk), an older file of this name stays
     as it was.
@@ -17,14 +21,20 @@ def write_whole(path: Path, data: bytes) -> None:
     temporary = path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file; see `whole_file`."""
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def write_json(path: Path, content: dict) -> None:
@@ -49,11 +59,43 @@ def sum_path(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def write_with_sum(path: Path, data: bytes) -> None:
-    """Write a file and its SHA-256, the sum first: a file never lacks one."""
-    line = f"{hashlib.sha256(data).hexdigest()}  {path.name}\n"
-    write_whole(sum_path(path), line.encode())
-    write_whole(path, data)
+def write_with_sum(path: Path, write: Callable[["Summed"], None]) -> None:
+    """Write a file by a function that takes a file, and its SHA-256.
+
+    The sum gets its name first: a file never lacks one.
+    """
+    with whole_file(path) as file:
+        summed = Summed(file)
+        write(summed)
+        if summed.error is not None:
+            raise summed.error
+        line = f"{summed.sum.hexdigest()}  {path.name}\n"
+        write_whole(sum_path(path), line.encode())
+
+
+class Summed:
+    """What `torch.save` writes to: passes all on to a file, and sums it up.
+
+    An error is kept, for torch.save would make another one of it.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self.file = file
+        self.sum = hashlib.sha256()
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        """Write and sum up, unless an earlier piece could not be written."""
+        if self.error is None:
+            try:
+                self.file.write(data)
+                self.sum.update(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: the file is flushed when all is written."""
 
 
 def read_verified(path: Path) -> bytes:
