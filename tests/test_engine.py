@@ -86,9 +86,9 @@ def test_augmentation_is_handed_each_batch_and_its_uniforms(sprites):
         assert torch.equal(torch.stack(seen[3 * epoch : 3 * epoch + 3]), uniforms)
 
     ends = [weights(model)]
-    for augment in (None, lambda x, _: x):
+    for change in (None, lambda x, _: x):
         model, optimizer = start(sprites)
-        list(train(model, optimizer, sprites[:12], sprites[12:], augment=augment, **SETTINGS))
+        list(train(model, optimizer, sprites[:12], sprites[12:], augment=change, **SETTINGS))
         ends.append(weights(model))
     assert not torch.equal(ends[0], ends[1])
     assert torch.equal(ends[1], ends[2])  # its random numbers leave all others as they are
