@@ -10,6 +10,7 @@ from utils.data_utils import load_sprites
 from utils.latents import open_run, run_sprites
 from utils.sampler import (
     KINDS,
+    STRETCH,
     draw,
     draw_latents,
     fit_sampler,
@@ -58,10 +59,19 @@ def test_the_mixture_finds_the_clouds_and_does_not_memorise(posteriors):
     assert (z.mean(1) > 0).mean() == pytest.approx(0.5, abs=0.1)
 
 
+def test_the_mixture_is_drawn_wider_than_it_was_fitted(posteriors):
+    mu, logvar, _ = posteriors
+    z = draw(fitted("gmm", posteriors), np.random.default_rng(1), 20000)
+    expected = np.cov(mu.T, ddof=0) + np.diag(np.exp(logvar).mean(0))
+    assert np.trace(np.cov(z.T)) == pytest.approx(STRETCH**2 * np.trace(expected), rel=0.05)
+    assert z.mean(0) == pytest.approx(mu.mean(0), abs=0.1)
+
+
 def test_mixtures_lie_between_sprites_and_away_from_each(posteriors):
     mu, _, groups = posteriors
     z = draw(fitted("neighbours", posteriors), np.random.default_rng(1), 300)
-    assert (z.min(0) > mu.min(0)).all() and (z.max(0) < mu.max(0)).all()
+    unstretched = mu.mean(0) + (z - mu.mean(0)) / STRETCH
+    assert (unstretched.min(0) > mu.min(0)).all() and (unstretched.max(0) < mu.max(0)).all()
     assert (np.abs(z.mean(1)) > 1).all()  # never between the clouds
     ratios = [ratio_of_distances(row, mu, groups) for row in z]
     assert np.mean(np.greater_equal(ratios, 0.79)) > 0.99

@@ -28,6 +28,9 @@ KINDS = {  # how each is named in a picture
     "neighbours": "mixtures of two to four near sprites",
 }
 FIT_SEED = 0
+# Latents of mixtures lie this much farther from the middle of the sprites than they would: between
+# sprites the decoder leaves white what is white in one of them, so that draws are small and pale.
+STRETCH = 1.25
 
 DRAWS = 8  # latents drawn from each sprite's posterior, for the densities
 GMM_SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -130,7 +133,7 @@ def draw(sampler: dict[str, np.ndarray], rng: np.random.Generator, count: int) -
         component = rng.choice(len(sampler["weights"]), count, p=sampler["weights"])
         noise = rng.standard_normal((count, sampler["means"].shape[1]))
         spread = np.einsum("nij,nj->ni", sampler["factors"][component], noise)
-        z = sampler["means"][component] + spread
+        z = stretched(sampler["means"][component] + spread, sampler["weights"] @ sampler["means"])
     else:
         z = mixtures(sampler["mu"], sampler["near"], sampler["groups"], rng, count)
     return z.astype(np.float32)
@@ -139,6 +142,11 @@ def draw(sampler: dict[str, np.ndarray], rng: np.random.Generator, count: int) -
 def draw_latents(sampler: dict[str, np.ndarray], count: int, seed: int) -> torch.Tensor:
     """Return the latents that a seed draws from a sampler, float32 (count, d)."""
     return torch.from_numpy(draw(sampler, np.random.default_rng((seed, 0, 3)), count))
+
+
+def stretched(z: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """Return latents `STRETCH` times as far from a point (d,)."""
+    return middle + STRETCH * (z - middle)
 
 
 def posterior_draws(mu: np.ndarray, logvar: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -218,8 +226,8 @@ def mixtures(
 ) -> np.ndarray:
     """Return mixtures of two to four latents: one of any sprite, the others of those near it.
 
-    Weights are about equal, and a mixture that comes to lie next to one sprite is drawn again:
-    the decoder of a run that knows its sprites by heart would draw a copy of it.
+    Weights are about equal and mixtures are `stretched`. One that comes to lie next to one sprite
+    is drawn again: the decoder of a run that knows its sprites by heart would draw a copy of it.
 
     Parameters
     ----------
@@ -234,6 +242,7 @@ def mixtures(
     ndarray, shape (count, d)
     """
     numbers, shares = list(PARENTS), list(PARENTS.values())
+    middle = mu.mean(0)
     z = np.empty((count, mu.shape[1]))
     for row in z:
         for _ in range(TRIES):
@@ -241,7 +250,8 @@ def mixtures(
             others = min(rng.choice(numbers, p=shares) - 1, near.shape[1])
             chosen = rng.choice(near[first], others, replace=False)
             parents = mu[[first, *chosen]]
-            row[:] = rng.dirichlet(np.full(len(parents), CONCENTRATION)) @ parents
+            weights = rng.dirichlet(np.full(len(parents), CONCENTRATION))
+            row[:] = stretched(weights @ parents, middle)
             if ratio_of_distances(row, mu, groups) >= LEAST_RATIO:
                 break
     return z
