@@ -74,9 +74,10 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     group.add_argument(
         "--init",
-        choices=("data", "torch"),
+        choices=("data", "pca", "torch"),
         default="data",
-        help="starting weights: scaled to the training sprites, or PyTorch's own (far slower)",
+        help="starting weights: scaled to the training sprites, computing their principal "
+        "components, or PyTorch's own (far slower)",
     )
     group.add_argument(
         "--weights",
@@ -210,6 +211,7 @@ def main(args: argparse.Namespace) -> None:
     from utils.device import choose_device
     from utils.engine import new_optimizer, seconds_a_step
     from utils.fingerprint import fingerprint
+    from utils.pca_start import start_as_pca
     from utils.precision import choose_precision
 
     # Sprites: one uint8 tensor on the device.
@@ -225,8 +227,10 @@ def main(args: argparse.Namespace) -> None:
         model = load_vae(args.weights, sizes)
     else:
         model = VAE(*sizes)
-        if args.init == "data":
+        if args.init != "torch":
             initialize_from_data(model, train_sprites)
+        if args.init == "pca":
+            start_as_pca(model, train_sprites, args.kl_weight / max(2 * args.recon_weight, 1e-6))
     trained = {"model": model.to(device)}
     trained["optimizer"] = new_optimizer(model, args.lr)
     if args.ema:
