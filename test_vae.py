@@ -142,7 +142,7 @@ def main(args: argparse.Namespace) -> None:
         "checkpoint": trained.checkpoint.as_posix(),
         "sprites": {part: len(pixels) for part, pixels in parts.items()},
         "reconstruction": {
-            part: reconstruction_metrics(model, pixels, ssim=args.metrics or part == last)
+            part: reconstruction_metrics(model, pixels, ssim=part == last)
             for part, pixels in parts.items()
         },
         "kl": kl.sum().item(),
@@ -195,6 +195,7 @@ def main(args: argparse.Namespace) -> None:
     if model.latent_size == 2:
         figures["manifold"] = draw_manifold(paint, args.scale)
     if args.metrics:
+        metrics |= measure_reconstructions(trained, parts, kl)
         metrics["samples"], figures["nearest"] = measure_samples(
             trained, sprites, args.sampler, args.seed
         )
@@ -281,6 +282,20 @@ def draw_manifold(paint: Painter, scale: int) -> Figure:
     steps = torch.special.ndtri((torch.arange(MANIFOLD_STEPS) + 0.5) / MANIFOLD_STEPS)
     z = torch.cartesian_prod(steps, steps).flip(1)
     return titled("Manifold", grid(paint(z), MANIFOLD_STEPS, scale))
+
+
+def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> dict:
+    """Return the figures of reconstructions and of latent dimensions; prints both."""
+    from utils import bounds, recon_report
+
+    settings = {"recon_weight": 10.0, "kl_weight": 1.0, "seed": 41} | run.settings
+    weight = settings["recon_weight"] / (settings["kl_weight"] or 1.0)  # beside a KL of weight 1
+    measured = recon_report.measure(run.model, parts, recon_weight=weight, seed=settings["seed"])
+    print(recon_report.markdown(measured, weight))
+    active = bounds.active_dimensions(run.model, next(iter(parts.values())))
+    shares = " ".join(f"{nats:.2f}" for nats in kl.tolist())
+    print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of each in nats: {shares}\n")
+    return {"measured": measured, "active_dimensions": active}
 
 
 def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[dict, Figure]:

@@ -39,7 +39,7 @@ def main(args) -> None:
     print("| --- | --- | --- |")
     errors = baseline_errors(sprites.pixels[train], sprites.pixels[val])
     for name, (train_error, val_error) in errors.items():
-        print(f"| {name} | {train_error:.1f} | {val_error:.1f} |")
+        print(f"| {name} | {train_error.mean():.1f} | {val_error.mean():.1f} |")
 
 
 if __name__ == "__main__":

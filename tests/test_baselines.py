@@ -10,9 +10,14 @@ def sprites():
     return torch.randint(0, 256, (9, 3, 4, 4), dtype=torch.uint8, generator=torch.manual_seed(0))
 
 
+def means(errors):
+    """The means over sprites, of the training and of the held-out ones."""
+    return {name: [part.mean().item() for part in parts] for name, parts in errors.items()}
+
+
 def test_mean_and_nearest_by_hand(sprites):
     train, val = sprites[:6], sprites[6:]
-    errors = baseline_errors(train, val)
+    errors = means(baseline_errors(train, val))
     x, y = to_float(train).flatten(1), to_float(val).flatten(1)
     expected = (y - x.mean(0)).square().sum(1).mean()
     assert errors["mean sprite"][1] == pytest.approx(expected.item(), rel=1e-5)
@@ -23,7 +28,7 @@ def test_mean_and_nearest_by_hand(sprites):
 
 
 def test_more_components_leave_less_and_all_of_them_nothing(sprites):
-    errors = baseline_errors(sprites[:6], sprites[6:], components=(1, 3, 5))
+    errors = means(baseline_errors(sprites[:6], sprites[6:], components=(1, 3, 5)))
     train, val = zip(*(errors[f"PCA, {count} components"] for count in (1, 3, 5)), strict=True)
     assert errors["mean sprite"][0] > train[0] > train[1] > train[2]
     assert val[0] > val[1] > val[2] > 1e-3
@@ -31,7 +36,7 @@ def test_more_components_leave_less_and_all_of_them_nothing(sprites):
 
 
 def test_pca_is_the_best_linear_reconstruction(sprites):
-    found = baseline_errors(sprites, sprites[:2], components=(2,))["PCA, 2 components"][0]
+    found = means(baseline_errors(sprites, sprites[:2], components=(2,)))["PCA, 2 components"][0]
     x = to_float(sprites).flatten(1)
     values = torch.linalg.eigvalsh((x - x.mean(0)).T @ (x - x.mean(0)))
     assert found == pytest.approx(values[:-2].sum().item() / len(x), rel=1e-4)

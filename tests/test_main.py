@@ -299,3 +299,11 @@ def test_help_and_errors_of_the_parser_do_not_import_torch(tmp_path):
             text=True,
         )
         assert done.stdout.endswith(f"{expected}\n")
+
+
+def test_latent_dimensions_that_carry_nothing_are_told_of_once(train):
+    _, out, _ = train("--epoch", 101, "--kl_weight", 1000)
+    assert out.count("Warning: in epoch 50 16 of 16 latent dimensions carry less than") == 1
+    assert out.count("Warning") == 1
+    _, out, _ = train("--epoch", 51, "--kl_weight", 0.01)
+    assert "Warning" not in out

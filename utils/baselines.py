@@ -10,7 +10,7 @@ COMPONENTS = (16, 32, 64)
 
 def baseline_errors(
     train_sprites: Tensor, val_sprites: Tensor, components: tuple[int, ...] = COMPONENTS
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, tuple[Tensor, Tensor]]:
     """Return the squared errors of reconstructions by the mean sprite, PCA and nearest sprite.
 
     All of it is fitted to the training sprites.
@@ -24,9 +24,8 @@ def baseline_errors(
     Returns
     -------
     dict
-        From a name to the error of the training and of the held-out sprites: summed over the
-        values of a sprite, averaged over sprites (SSE). The nearest sprite of a training sprite
-        is another one.
+        From a name to the errors (N,) of the training and of the held-out sprites, summed over
+        the values of a sprite (SSE). The nearest sprite of a training sprite is another one.
     """
     train, val = (to_float(sprites).flatten(1) for sprites in (train_sprites, val_sprites))
     mean = train.mean(0)
@@ -48,6 +47,6 @@ def baseline_errors(
     return errors
 
 
-def squared_error(x: Tensor, recon: Tensor) -> float:
-    """Return the squared error summed over dimension 1 and averaged over dimension 0."""
-    return (x - recon).square().sum(1).mean().item()
+def squared_error(x: Tensor, recon: Tensor) -> Tensor:
+    """Return the squared error of each sprite, summed over its values."""
+    return (x - recon).square().sum(1)

@@ -27,6 +27,7 @@ from utils.plot import to_uint8
 from utils.snapshots import tensorboard_pictures
 from utils.writer import Writer
 
+UNUSED_NATS = 0.01  # of KL, below which a latent dimension counts as collapsed
 READ_SECONDS = 0.5  # between two readings of the losses from the device
 DETAIL_PERIOD = 50  # epochs between two sets of pictures and of KL a dimension
 TIMED_EPOCHS = 3  # by which the time of a run is estimated
@@ -55,6 +56,7 @@ class Logger:
         self.epochs = epochs
         self.first_epoch = resumed_at or 0
         self.timed_from: tuple[int, float] | None = None  # an epoch, and when it was over
+        self.has_warned = False
         self.unread: list[Report] = []
         self.read_at = self.asked_at = self.started_at = time.perf_counter()
         threading.excepthook = silence_disk_errors
@@ -141,6 +143,7 @@ class Logger:
         }
         if epoch % DETAIL_PERIOD == 0 or epoch == self.epochs - 1:
             scalars |= {f"z_kl/{i:02d}": value for i, value in enumerate(kl)}
+            self.warn_of_collapse(epoch, kl)
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, epoch)
 
@@ -154,6 +157,16 @@ class Logger:
                 f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
                 f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s"
                 + (f", {duration(left)} left" if epoch > since else "")
+            )
+
+    def warn_of_collapse(self, epoch: int, kl: list[float]) -> None:
+        """Say once if most latent dimensions carry nothing; at the start of a run all do."""
+        unused = sum(nats < UNUSED_NATS for nats in kl)
+        if epoch and not self.has_warned and 2 * unused > len(kl):
+            self.has_warned = True
+            self.say(
+                f"Warning: in epoch {epoch} {unused} of {len(kl)} latent dimensions carry less "
+                f"than {UNUSED_NATS} nats. Try a lower --kl_weight or fewer dimensions."
             )
 
     def pictures(self, epoch: int, model: VAE, train_sprites: Tensor, z: Tensor) -> None:

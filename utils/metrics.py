@@ -32,8 +32,15 @@ def reconstruction_metrics(
     """
     sse = evaluate(model, sprites)[1].item()
     mse = sse / sprites[0].numel()
-    if not ssim or sprites.shape[-1] < SSIM_WINDOW:
-        return {"sse": sse, "mse": mse, "psnr": psnr(mse), "ssim": None}
+    similarity = sprite_ssim(model, sprites) if ssim else None
+    mean = None if similarity is None else float(similarity.mean())
+    return {"sse": sse, "mse": mse, "psnr": psnr(mse), "ssim": mean}
+
+
+def sprite_ssim(model: VAE, sprites: Tensor) -> np.ndarray | None:
+    """Return the SSIM (N,) of each sprite, or None where they are smaller than its window."""
+    if sprites.shape[-1] < SSIM_WINDOW:
+        return None
     originals, recons = to_float(sprites).numpy(), reconstruct(model, sprites).numpy()
     similarity = [
         structural_similarity(
@@ -47,4 +54,4 @@ def reconstruction_metrics(
         )
         for original, recon in zip(originals, recons, strict=True)
     ]
-    return {"sse": sse, "mse": mse, "psnr": psnr(mse), "ssim": float(np.mean(similarity))}
+    return np.array(similarity)
