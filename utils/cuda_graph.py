@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model import VAE
+from utils.checkpoint import first_line
 from utils.engine import train_step
 
 WARM_UPS = 3  # eager steps before the capture, in which libraries set themselves up
@@ -64,7 +65,7 @@ class GraphedStep:
             try:
                 self.record(model, optimizer, x, eps, settings)
             except (RuntimeError, AssertionError) as error:
-                self.fall_back(str(error).splitlines()[0])
+                self.fall_back(first_line(error))
         if self.is_eager:
             return train_step(model, optimizer, x, eps, **settings)
         self.x.copy_(x)
