@@ -86,7 +86,9 @@ def test_a_capture_that_fails_leaves_an_eager_run(eager):
     losses = train(GraphedStep(capture, lines.append), model, optimizer)
     assert everything(model, optimizer) == everything(*eager[:2])
     assert losses == eager[2]
-    assert lines == ["CUDA graph: not used, steps are eager (RuntimeError: operation not permitted)."]
+    assert lines == [
+        "CUDA graph: not used, steps are eager (RuntimeError: operation not permitted)."
+    ]
 
 
 @pytest.mark.parametrize("fault", ["nothing", "wrong rate", "not a number"])

@@ -210,6 +210,16 @@ def test_processes_decode_as_one_core_does(tmp_path, sprite_folder, monkeypatch,
     assert alone[0].errors == together[-1].errors == ["bad.png (not a PNG)"]
 
 
+def test_where_no_process_can_start_one_core_decodes(sprite_folder, monkeypatch):
+    names = sorted(path.name for path in sprite_folder.iterdir())
+    expected = np.concatenate([b.pixels for b in decode.decode_blocks(sprite_folder, names, 40)])
+    monkeypatch.setattr(decode, "MANY", 2)
+    monkeypatch.setattr(decode, "BLOCK", 5)
+    monkeypatch.setattr(decode, "start_worker", os._exit)  # called with the source: it fails
+    found = [block.pixels for block in decode.decode_blocks(sprite_folder, names, 40)]
+    assert np.array_equal(np.concatenate(found), expected)
+
+
 KILLED_PARENT = """
 import itertools
 import os

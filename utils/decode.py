@@ -8,8 +8,10 @@ import os
 import signal
 import threading
 import zipfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square
 
 MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
 BLOCK = 500  # files, 2.4 MB of pixels at 40x40
+MAX_PENDING = 64  # blocks, so that the whole set is never in memory twice
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
 
 
@@ -44,16 +47,34 @@ def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
         Of the square that they are fitted to, in pixels.
     """
     blocks = [names[start : start + BLOCK] for start in range(0, len(names), BLOCK)]
-    if len(names) < MANY:
-        with open_reader(source) as read:
-            yield from map(partial(decode_block, read, side), blocks)
-        return
-    # Spawned, not forked: a fork would inherit locks and threads of whatever has been imported.
+    num_done = 0
+    if len(names) >= MANY:
+        try:
+            for block in decode_together(source, blocks, side):
+                yield block
+                num_done += 1
+        except BrokenProcessPool:  # a script without a main guard, a lack of memory, ...
+            pass
+    with open_reader(source) as read:
+        yield from map(partial(decode_block, read, side), blocks[num_done:])
+
+
+def decode_together(source: Path, blocks: list[list[str]], side: int) -> Iterator[Block]:
+    """Yield the sprites of some blocks, in order, decoded by as many processes as there are cores.
+
+    They are spawned, not forked: a fork would inherit locks and threads of all that is imported.
+    """
     pool = ProcessPoolExecutor(
         num_cores(), multiprocessing.get_context("spawn"), start_worker, (source,)
     )
+    pending = deque()
     try:
-        yield from pool.map(partial(decode_in_worker, side), blocks)
+        for names in blocks:
+            if len(pending) == MAX_PENDING:
+                yield pending.popleft().result()
+            pending.append(pool.submit(decode_in_worker, side, names))
+        while pending:
+            yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -19,7 +19,7 @@ from utils.augment import NUM_UNIFORMS
 from utils.draws import epoch_draws, held_out_noise
 from utils.precision import autocast, products_in
 
-EVAL_BATCH = 1024  # sprites encoded at once: 20 MB as float32 at 40x40
+EVAL_BATCH = 256  # sprites encoded at once: 5 MB as float32 at 40x40
 TRIAL_STEPS = 3  # at most, and
 TRIAL_SECONDS = 0.3  # at most, before the last of them, in which a step is timed
 
