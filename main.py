@@ -113,6 +113,9 @@ def get_args_parser() -> argparse.ArgumentParser:
     )
     group.add_argument("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
     group.add_argument(
+        "--weight_decay", type=number(0), default=0.0, help="of AdamW; 0 leaves plain Adam"
+    )
+    group.add_argument(
         "--ema",
         type=number(0, MAX_EMA),
         default=0.0,
@@ -232,7 +235,7 @@ def main(args: argparse.Namespace) -> None:
         if args.init == "pca":
             start_as_pca(model, train_sprites, args.kl_weight / max(2 * args.recon_weight, 1e-6))
     trained = {"model": model.to(device)}
-    trained["optimizer"] = new_optimizer(model, args.lr)
+    trained["optimizer"] = new_optimizer(model, args.lr, args.weight_decay)
     if args.ema:
         trained["average"] = deepcopy(model)
     steps = args.epoch * max(1, len(train_sprites) // args.batch_size)

@@ -11,6 +11,7 @@ from utils.draws import epoch_draws, held_out_noise
 from utils.engine import (
     evaluate,
     loss_vector,
+    new_optimizer,
     psnr,
     reconstruct,
     to_float,
@@ -184,3 +185,23 @@ def test_nothing_in_a_step_waits_for_the_device_and_no_shape_depends_on_data():
     update_average(deepcopy(model), model, 0.9, 10)
     evaluated = evaluate(model, sprites, torch.zeros(14, 3, device="meta"))
     assert evaluated.device.type == "meta"
+
+
+def test_weight_decay_is_that_of_adamw_and_none_is_plain_adam():
+    results = []
+    for make in (
+        lambda m: new_optimizer(m, 1e-2),
+        lambda m: torch.optim.Adam(m.parameters(), 1e-2, fused=True),
+        lambda m: new_optimizer(m, 1e-2, 0.5),
+        lambda m: torch.optim.AdamW(m.parameters(), 1e-2, weight_decay=0.5, fused=True),
+    ):
+        torch.manual_seed(0)
+        model = VAE(8, 16, 3)
+        optimizer = make(model)
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.ones(2, 3, 8, 8), torch.ones(2, 3))[0].sum().backward()
+            optimizer.step()
+        results.append(weights(model))
+    assert torch.equal(results[0], results[1]) and torch.equal(results[2], results[3])
+    assert not torch.equal(results[0], results[2])

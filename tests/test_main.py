@@ -52,6 +52,9 @@ def test_the_defaults_are_the_documented_ones():
         "split_by": "file",
         "augment": False,
         "ema": 0.0,
+        "weight_decay": 0.0,
+        "precision": "auto",
+        "cuda_graph": False,
     }
     assert documented.items() <= args.items()
     from utils.run_folder import folder_name

@@ -18,10 +18,12 @@ RECIPES = {
     # Reconstructs sprites that it has not seen.
     "generalize": {
         "augment": True,
+        "init": "pca",
         "batch_size": 64,
         "lr": 2e-4,
-        "min_lr": 2e-4,  # constant; the average takes the place of a falling rate
+        "min_lr": 0.0,
+        "weight_decay": 1.0,
         "ema": 0.998,
-        "epoch": 600,
+        "epoch": 1000,
     },
 }
