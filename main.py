@@ -21,6 +21,8 @@ from utils.resume import resumed_args, typed_arguments
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from model import VAE
+
 MAX_SEED = 2**32 - 1
 NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
 MAX_EMA = 0.99999  # an average over 100,000 steps
@@ -135,11 +137,12 @@ def get_args_parser() -> argparse.ArgumentParser:
         "--precision",
         choices=("auto", "fp32", "tf32", "bf16"),
         default="auto",
-        help="of matrix products; auto: tf32 on CUDA, else bf16 if a trial shows it to be faster",
+        help="of matrix products; auto: tf32 on CUDA, else fp32",
     )
     group.add_argument(
         "--cuda_graph",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=False,
         help="experimental: launch all kernels of a step at once; checks itself",
     )
 
@@ -208,40 +211,32 @@ def main(args: argparse.Namespace) -> None:
 
     import torch
 
-    from model import VAE, initialize_from_data
     from utils import state
     from utils.checkpoint import load_vae
     from utils.device import choose_device
-    from utils.engine import new_optimizer, seconds_a_step
+    from utils.engine import new_optimizer
     from utils.fingerprint import fingerprint
-    from utils.pca_start import start_as_pca
     from utils.precision import choose_precision
 
     # Sprites: one uint8 tensor on the device.
     device, device_line = choose_device(args.device)
-    print(device_line)
+    args.precision, precision_line = choose_precision(args.precision, device)
+    print(device_line, precision_line, sep="\n")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # streams and graphs are made on the current one
     train_sprites, val_sprites, prints = load_parts(args)
     train_sprites, val_sprites = train_sprites.to(device), val_sprites.to(device)
 
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
-    sizes = (args.image_size, args.hidden_size, args.latent_size)
     if args.weights and not resuming:
-        model = load_vae(args.weights, sizes)
+        model = load_vae(args.weights, (args.image_size, args.hidden_size, args.latent_size))
     else:
-        model = VAE(*sizes)
-        if args.init != "torch":
-            initialize_from_data(model, train_sprites)
-        if args.init == "pca":
-            start_as_pca(model, train_sprites, args.kl_weight / max(2 * args.recon_weight, 1e-6))
+        model = new_model(args, train_sprites)
     trained = {"model": model.to(device)}
     trained["optimizer"] = new_optimizer(model, args.lr, args.weight_decay)
     if args.ema:
         trained["average"] = deepcopy(model)
-    steps = args.epoch * max(1, len(train_sprites) // args.batch_size)
-    trial = partial(seconds_a_step, model, train_sprites, args.batch_size)
-    args.precision, line = choose_precision(args.precision, device, steps, trial)
-    print(line)
 
     # Output: nothing is written before this line.
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
@@ -269,6 +264,19 @@ def load_parts(args: argparse.Namespace) -> tuple["Tensor", "Tensor", dict]:
     print(*sprites.notes, sep="\n")
     print(f"Split: {len(train_sprites)} to train on, {len(val_sprites)} held out.")
     return train_sprites, val_sprites, prints
+
+
+def new_model(args: argparse.Namespace, train_sprites: "Tensor") -> "VAE":
+    """Return a model at the start of its training, on the CPU."""
+    from model import VAE, initialize_from_data
+    from utils.pca_start import start_as_pca
+
+    model = VAE(args.image_size, args.hidden_size, args.latent_size)
+    if args.init != "torch":
+        initialize_from_data(model, train_sprites)
+    if args.init == "pca":
+        start_as_pca(model, train_sprites, args.kl_weight / (2 * args.recon_weight or 1))
+    return model
 
 
 def fit(
@@ -327,7 +335,7 @@ def fit(
     with (
         Deferred() as stop,
         Logger(folder, args.epoch, progress.epoch if resuming else None) as logger,
-        Writer() as writer,
+        Writer(is_threaded=train_sprites.device.type != "mps") as writer,
     ):
         for report in train(
             model,

@@ -290,6 +290,7 @@ def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> d
 
     settings = {"recon_weight": 10.0, "kl_weight": 1.0, "seed": 41} | run.settings
     weight = settings["recon_weight"] / (settings["kl_weight"] or 1.0)  # beside a KL of weight 1
+    weight = weight or 10.0  # without one there is no decoder to speak of; take the default's
     measured = recon_report.measure(run.model, parts, recon_weight=weight, seed=settings["seed"])
     print(recon_report.markdown(measured, weight))
     active = bounds.active_dimensions(run.model, next(iter(parts.values())))

@@ -80,3 +80,21 @@ def test_what_was_cut_off_is_said_to_be_at_least_that():
     table = time_to_quality.table(result)
     assert "at least 620.0 (stopped at 14.9 dB) | at least 31.0 |" in table
     assert "| 40.0 | 2.0 |" in table
+
+
+def test_the_start_is_that_of_the_recipe(sprite_folder):
+    import time_to_quality
+
+    sprites = load_sprites(sprite_folder).pixels
+    recipes = {
+        init: time_to_quality.training.get_args_parser().parse_args(
+            ["--init", init, "--hidden_size", "16", "--latent_size", "2"]
+        )
+        for init in ("data", "pca", "torch")
+    }
+    starts = [
+        time_to_quality.start(recipe, sprites).encoder[1].weight for recipe in recipes.values()
+    ]
+    again = time_to_quality.start(recipes["pca"], sprites).encoder[1].weight
+    assert torch.equal(again, starts[1])
+    assert not torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])

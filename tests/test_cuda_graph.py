@@ -91,7 +91,7 @@ def test_a_capture_that_fails_leaves_an_eager_run(eager):
     ]
 
 
-@pytest.mark.parametrize("fault", ["nothing", "wrong rate", "not a number"])
+@pytest.mark.parametrize("fault", ["nothing", "twice", "the rate of the capture", "not a number"])
 def test_a_replay_that_does_something_else_is_noticed(eager, fault):
     model, optimizer = start()
 
@@ -99,8 +99,11 @@ def test_a_replay_that_does_something_else_is_noticed(eager, fault):
         right = capture_for(optimizer)(work)
 
         def replay():
-            if fault == "wrong rate":
+            if fault == "twice":
                 right()
+                right()
+            if fault == "the rate of the capture":
+                step.lr.fill_(2.0**-9)
                 right()
             if fault == "not a number":
                 next(model.parameters()).data.fill_(torch.nan)
@@ -108,9 +111,11 @@ def test_a_replay_that_does_something_else_is_noticed(eager, fault):
         return replay
 
     lines = []
-    train(GraphedStep(capture, lines.append), model, optimizer)
+    step = GraphedStep(capture, lines.append)
+    train(step, model, optimizer)
     assert everything(model, optimizer) == everything(*eager[:2])
-    assert len(lines) == 1 and "weights differ by" in lines[0]
+    assert len(lines) == 1 and "its steps differ from eager ones by" in lines[0]
+    assert step.num_checked == 1
 
 
 def test_without_a_gpu_a_run_says_so_and_goes_on(run_script, sprite_folder):

@@ -184,7 +184,7 @@ def test_one_bad_sprite(tmp_path):
 
 @pytest.mark.parametrize("num_held_out", [1, 5, 11])
 def test_the_parts_of_a_split_are_views_of_one_tensor(num_held_out, monkeypatch):
-    monkeypatch.setattr(data_utils, "BLOCK", 3)
+    monkeypatch.setattr(data_utils, "MOVED", 3)
     pixels = torch.randint(0, 256, (12, 3, 4, 4), dtype=torch.uint8)
     train_index, val_index = split(12, num_held_out / 12, seed=5)
     expected = pixels[train_index].clone(), pixels[val_index].clone()
@@ -202,7 +202,7 @@ def test_processes_decode_as_one_core_does(tmp_path, sprite_folder, monkeypatch,
     names = sorted(path.name for path in sprite_folder.iterdir())
     alone = list(decode.decode_blocks(source, names, 40))
     monkeypatch.setattr(decode, "MANY", 2)
-    monkeypatch.setattr(decode, "BLOCK", 5)
+    monkeypatch.setattr(decode, "BLOCK_BYTES", 5 * 4800)
     together = list(decode.decode_blocks(source, names, 40))
     assert [len(block.pixels) for block in together] == [5, 5, 3]
     assert np.array_equal(alone[0].pixels, np.concatenate([block.pixels for block in together]))
@@ -214,7 +214,7 @@ def test_where_no_process_can_start_one_core_decodes(sprite_folder, monkeypatch)
     names = sorted(path.name for path in sprite_folder.iterdir())
     expected = np.concatenate([b.pixels for b in decode.decode_blocks(sprite_folder, names, 40)])
     monkeypatch.setattr(decode, "MANY", 2)
-    monkeypatch.setattr(decode, "BLOCK", 5)
+    monkeypatch.setattr(decode, "BLOCK_BYTES", 5 * 4800)
     monkeypatch.setattr(decode, "start_worker", os._exit)  # called with the source: it fails
     found = [block.pixels for block in decode.decode_blocks(sprite_folder, names, 40)]
     assert np.array_equal(np.concatenate(found), expected)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import main
 from utils.checkpoint import load_vae
 from utils.plot import MARGIN
+from utils.writer import Writer
 
 SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
 FOLDER = "output_dir_lr0.0005_epoch{}_latent16_hidden32"
@@ -310,3 +312,22 @@ def test_latent_dimensions_that_carry_nothing_are_told_of_once(train):
     assert out.count("Warning") == 1
     _, out, _ = train("--epoch", 51, "--kl_weight", 0.01)
     assert "Warning" not in out
+
+
+def test_checkpoints_are_of_their_epoch_however_late_they_are_written(train, monkeypatch):
+    arguments = ("--epoch", 6, "--save_period", 1, "--state_period", 2, "--ema", 0.5)
+    real = Writer.put
+    for output, put in (
+        ("late", lambda self, job, *a: real(self, lambda: (time.sleep(0.03), job(*a)))),
+        ("atonce", lambda self, job, *a: job(*a)),
+    ):
+        monkeypatch.setattr(Writer, "put", put)
+        assert train(*arguments, "--output_dir", output)[0] == 0
+    folders = [Path(FOLDER.format(6).replace("output_dir", name)) for name in ("late", "atonce")]
+    for name in (*(f"checkpoint_{epoch}.pt" for epoch in range(6)), "state_4_0.pt", "history.csv"):
+        late, at_once = (folder / name for folder in folders)
+        if name.startswith("state"):
+            late, at_once = (torch.load(path)["trained"] for path in (late, at_once))
+            assert repr(late) == repr(at_once)
+        else:
+            assert late.read_bytes() == at_once.read_bytes()

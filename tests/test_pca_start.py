@@ -12,11 +12,11 @@ def monsters():
     return built_in_sprites(40).pixels
 
 
-def started(monsters, hidden_size=64, latent_size=8):
+def started(monsters, hidden_size=64, latent_size=8, noise_variance=1 / 20):
     torch.manual_seed(0)
     model = VAE(40, hidden_size, latent_size)
     initialize_from_data(model, monsters)
-    start_as_pca(model, monsters, 1 / 20)
+    start_as_pca(model, monsters, noise_variance)
     return model
 
 
@@ -54,10 +54,23 @@ def test_all_other_units_start_as_they_were(monsters):
         assert torch.equal(ours[16:, columns], theirs[16:, columns])
 
 
-@pytest.mark.parametrize(("hidden_size", "count"), [(15, 792), (64, 8)])
-def test_what_does_not_fit_is_said(monsters, hidden_size, count):
-    with pytest.raises(ValueError, match="--init pca needs"):
-        start_as_pca(VAE(40, hidden_size, 8), monsters[:count], 1 / 20)
+@pytest.mark.parametrize(
+    ("hidden_size", "count", "size"),
+    [(5, 99, 40), (64, 8, 40), (64, 2, 40), (64, 99, 1), (1, 2, 1)],
+)
+def test_where_less_fits_less_is_carried(monsters, hidden_size, count, size):
+    sprites = monsters[:count, :, -size:, -size:]
+    torch.manual_seed(0)
+    model = VAE(size, hidden_size, 8)
+    initialize_from_data(model, sprites)
+    start_as_pca(model, sprites, 1 / 20)
+    assert evaluate(model, sprites).isfinite().all()
+
+
+def test_without_noise_it_is_still_finite(monsters):
+    model = started(monsters, noise_variance=0.0)
+    assert all(value.isfinite().all() for value in model.state_dict().values())
+    assert evaluate(model, monsters).isfinite().all()
 
 
 def test_equal_sprites_start_finite():

@@ -65,3 +65,11 @@ def test_so_many_jobs_wait_and_no_more():
         gate.set()
         thread.join()
     assert num_put == MAX_WAITING + 5
+
+
+def test_without_a_thread_jobs_are_done_at_once():
+    with pytest.raises(OSError), Writer(is_threaded=False) as writer:
+        names = []
+        writer.put(lambda: names.append(threading.current_thread().name))
+        assert names == [threading.current_thread().name] and writer.is_idle()
+        writer.put((_ for _ in ()).throw, OSError())

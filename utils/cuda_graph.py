@@ -19,6 +19,7 @@ from utils.engine import train_step
 WARM_UPS = 3  # eager steps before the capture, in which libraries set themselves up
 CHECKED = 3  # replays that are compared with eager steps
 TOLERANCE = 1e-3  # of the norm of an eager step's update, by which a replay's may differ
+TINY = 1e-12  # instead of an update of 0
 
 
 def capture_on_cuda(work: Callable[[], None]) -> Callable[[], None]:
@@ -63,6 +64,8 @@ class GraphedStep:
         """Take a step; see `train_step`. The result is overwritten by the next one."""
         if self.replay is None and not self.is_eager:
             try:
+                if x.device.type == "cpu" and self.capture is capture_on_cuda:
+                    raise RuntimeError("there is none on a CPU")
                 self.record(model, optimizer, x, eps, settings)
             except (RuntimeError, AssertionError) as error:
                 self.fall_back(first_line(error))
@@ -98,17 +101,26 @@ class GraphedStep:
             put_back(model, optimizer, before)
 
     def checked_step(self, model, optimizer, x, eps, settings) -> Tensor:
-        """Take an eager step and a replayed one from the same weights; keep the eager one's."""
-        before = snapshot(model, optimizer)
-        losses = train_step(model, optimizer, x, eps, **settings)
-        eager = snapshot(model, optimizer)
-        put_back(model, optimizer, before)
-        self.replay()
-        difference = distance(snapshot(model, optimizer), eager)
-        put_back(model, optimizer, eager)
+        """Take an eager step, after replays were compared with eager steps at two rates.
+
+        A rate that the graph holds as a number, and not as the tensor, shows at the second one.
+        """
+        before, rate = snapshot(model, optimizer), optimizer.param_groups[0]["lr"]
+        differences = []
+        for tried in (rate / 2, rate):
+            put_back(model, optimizer, before)
+            self.lr.fill_(tried)
+            self.replay()
+            replayed = snapshot(model, optimizer)
+            put_back(model, optimizer, before)
+            for group in optimizer.param_groups:
+                group["lr"] = tried
+            losses = train_step(model, optimizer, x, eps, **settings)  # the last one counts
+            eager = snapshot(model, optimizer)
+            differences.append(distance(replayed, eager) / max(distance(before, eager), TINY))
         self.num_checked += 1
-        if not difference <= TOLERANCE * distance(before, eager):  # also where it is not a number
-            self.fall_back(f"its weights differ by {difference:.3g} after a step")
+        if not all(difference <= TOLERANCE for difference in differences):  # nor where one is nan
+            self.fall_back(f"its steps differ from eager ones by {max(differences):.3g} of a step")
         return losses
 
     def fall_back(self, reason: str) -> None:

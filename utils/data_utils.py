@@ -15,12 +15,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from utils.decode import BLOCK, MAX_FILE_BYTES, decode_blocks
+from utils.decode import MAX_FILE_BYTES, decode_blocks
 from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 DEFAULT_PATH = "figure"
 BUILT_IN = "monsters"  # the data path that stands for the sprites of utils/monsters.py
 
+MOVED = 1000  # sprites that `divide` moves at once
 MAX_ZIP_BYTES = 4 * 2**30  # of all PNGs of a zip, unpacked
 
 
@@ -215,7 +216,7 @@ def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tens
     """
     held_out = pixels[val_index]
     done = 0
-    for index in train_index.split(BLOCK):  # each comes from where it goes to, or from behind
+    for index in train_index.split(MOVED):  # each comes from where it goes to, or from behind
         pixels[done : done + len(index)] = pixels[index]
         done += len(index)
     pixels[done:] = held_out

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +22,9 @@ import numpy as np
 from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
-BLOCK = 500  # files, 2.4 MB of pixels at 40x40
-MAX_PENDING = 64  # blocks, so that the whole set is never in memory twice
+BLOCK_BYTES = 2_400_000  # of the pixels that are decoded in one go: 500 sprites at 40x40
+MAX_WORKERS = 61  # of which Windows can wait for no more
+MAX_PENDING = 32  # blocks, so that the whole set is never in memory twice
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
 
 
@@ -46,7 +47,8 @@ def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
     side : int
         Of the square that they are fitted to, in pixels.
     """
-    blocks = [names[start : start + BLOCK] for start in range(0, len(names), BLOCK)]
+    size = max(1, BLOCK_BYTES // (3 * side * side))
+    blocks = [names[start : start + size] for start in range(0, len(names), size)]
     num_done = 0
     if len(names) >= MANY:
         try:
@@ -64,15 +66,16 @@ def decode_together(source: Path, blocks: list[list[str]], side: int) -> Iterato
 
     They are spawned, not forked: a fork would inherit locks and threads of all that is imported.
     """
-    pool = ProcessPoolExecutor(
-        num_cores(), multiprocessing.get_context("spawn"), start_worker, (source,)
-    )
+    count = min(num_cores(), MAX_WORKERS)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, start_worker, (source,))
     pending = deque()
     try:
         for names in blocks:
             if len(pending) == MAX_PENDING:
                 yield pending.popleft().result()
-            pending.append(pool.submit(decode_in_worker, side, names))
+            with nullcontext() if pending else ctrl_c_ignored():  # the first one starts them all
+                pending.append(pool.submit(decode_in_worker, side, names))
         while pending:
             yield pending.popleft().result()
     finally:
@@ -118,6 +121,19 @@ def read_limited(path: Path) -> bytes:
 # ---- worker processes
 
 
+@contextmanager
+def ctrl_c_ignored() -> Iterator[None]:
+    """Let processes that start here not take Ctrl-C, which goes to all; the parent answers it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 def num_cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on a Mac, nor on Windows
@@ -128,7 +144,7 @@ def num_cores() -> int:
 def start_worker(source: Path) -> None:
     """Open the source for this process, which ends when its parent does."""
     global reader, worker_read
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent answers it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows it is not inherited
     threading.Thread(target=end_with_parent, daemon=True).start()
     reader = open_reader(source)  # kept, for it closes the source when it goes
     worker_read = reader.__enter__()

@@ -5,9 +5,7 @@ on it until whoever receives a report reads them.
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,8 +18,6 @@ from utils.draws import epoch_draws, held_out_noise
 from utils.precision import autocast, products_in
 
 EVAL_BATCH = 256  # sprites encoded at once: 5 MB as float32 at 40x40
-TRIAL_STEPS = 3  # at most, and
-TRIAL_SECONDS = 0.3  # at most, before the last of them, in which a step is timed
 
 
 @dataclass
@@ -112,25 +108,6 @@ def new_optimizer(model: VAE, lr: float = 5e-4, weight_decay: float = 0.0) -> to
     )
 
 
-def seconds_a_step(model: VAE, sprites: Tensor, batch_size: int, precision: str) -> float:
-    """Return the seconds that a training step takes on this CPU, measured in less than a second.
-
-    The model stays as it is.
-    """
-    twin = deepcopy(model)
-    optimizer = new_optimizer(twin)
-    x = to_float(sprites[:batch_size])
-    eps = torch.zeros(len(x), model.latent_size)
-    weights = {"recon_weight": 1.0, "kl_weight": 1.0}
-    train_step(twin, optimizer, x, eps, **weights, precision=precision)  # sets up
-    times = []
-    while len(times) < TRIAL_STEPS and sum(times) < TRIAL_SECONDS:
-        started = time.perf_counter()
-        train_step(twin, optimizer, x, eps, **weights, precision=precision)
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
 def train(
     model: VAE,
     optimizer: torch.optim.Optimizer,
@@ -209,8 +186,8 @@ def train(
         order, eps, uniforms = (to_device(draws, device) for draws in (order, eps, uniforms))
 
         if progress.totals is None:
-            progress.totals = torch.zeros(2 + model.latent_size)
-        progress.totals = progress.totals.to(device)
+            progress.totals = torch.zeros(2 + model.latent_size, device=device)
+        progress.totals = progress.totals.to(device)  # of a state that was read
         for step in range(progress.step, len(order)):
             if should_stop():
                 return

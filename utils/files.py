@@ -69,6 +69,8 @@ def write_with_sum(path: Path, write: Callable[["Summed"], None]) -> None:
         write(summed)
         if summed.error is not None:
             raise summed.error
+        file.flush()
+        os.fsync(file.fileno())
         line = f"{summed.sum.hexdigest()}  {path.name}\n"
         write_whole(sum_path(path), line.encode())
 

@@ -13,7 +13,9 @@ def exit_code(number: int) -> int:
 
 
 def exit_at_once(number: int, _frame: object) -> None:
-    """Handle a signal while nothing is being written."""
+    """Handle a signal while nothing is being written; a second one waits for nothing."""
+    for each in SIGNALS:
+        signal.signal(each, lambda number, _: os._exit(exit_code(number)))
     print(f"stopped by {signal.Signals(number).name}", file=sys.stderr)
     sys.exit(exit_code(number))
 

@@ -80,7 +80,8 @@ class Logger:
         """Keep a report; have all that are kept read if the last reading was a while ago."""
         writer.check()
         self.unread.append(report)
-        if self.timed_from is None and writer.is_idle():  # the first files are written
+        if report.epoch > self.first_epoch and self.timed_from is None and writer.is_idle():
+            # The first epoch is over, and its files are written.
             self.timed_from = (report.epoch, time.perf_counter())
         elif self.timed_from and report.epoch == self.timed_from[0] + TIMED_EPOCHS:
             self.say_how_long()

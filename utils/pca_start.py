@@ -14,6 +14,7 @@ from torch import Tensor
 from model import VAE, linear_layers
 
 MAX_SPRITES = 4096  # that the components are of; of more, every second, third, ...
+LEAST_NOISE = 1e-4  # variance; without noise a posterior would have no logarithm
 WHITENESS = 0.05  # a pixel is taken to be this far from black and white, where logits are infinite
 
 
@@ -29,45 +30,39 @@ def start_as_pca(model: VAE, sprites: Tensor, noise_variance: float) -> None:
     Parameters
     ----------
     model : VAE
-        After `model.initialize_from_data`; changed in place.
+        After `model.initialize_from_data`; changed in place. All is computed on the CPU, so that
+        every device starts alike.
     sprites : Tensor, shape (N, 3, S, S), uint8
         The training sprites, on any device.
     noise_variance : float
         Of the decoder: kl_weight / (2 * recon_weight).
-
-    Raises
-    ------
-    ValueError
-        If the hidden layers are too narrow, or there are too few sprites.
     """
-    size, pair = model.latent_size, 2 * model.latent_size
-    if model.hidden_size < pair or len(sprites) <= size:
-        raise ValueError(
-            f"--init pca needs a --hidden_size of {pair} and more than {size} sprites for "
-            f"--latent_size {size}; give --init data"
-        )
-    x = sprites[:: -(-len(sprites) // MAX_SPRITES)].flatten(1).float() / 255
+    x = sprites[:: -(-len(sprites) // MAX_SPRITES)].flatten(1).cpu().float() / 255
+    # Few sprites have fewer components, and narrow layers carry fewer: other latents start as is.
+    size = min(model.latent_size, model.hidden_size // 2, *(side - 1 for side in x.shape))
+    pair = 2 * size
     mean = x.mean(0)
     # A few more components than are taken, and a few rounds: the last ones come out well, too.
     _, singular, components = torch.pca_lowrank(x, min(size + 8, *x.shape), niter=8)
     components, variance = components[:, :size], singular[:size].square() / len(x)
     variance.clamp_(min=1e-6)
-    precision = 1 + variance / noise_variance
+    precision = 1 + variance / max(noise_variance, LEAST_NOISE)
     to_mu = components.T * ((1 - 1 / precision) / variance.sqrt())[:, None]
-    identity = torch.eye(size, device=x.device)
+    identity = torch.eye(size)
 
     first, *middle, last = linear_layers(model.encoder)
     first.weight[:pair] = torch.cat([to_mu, -to_mu])
-    first.bias[:pair] = -first.weight[:pair] @ mean
+    first.bias[:pair] = -torch.cat([to_mu, -to_mu]) @ mean
     last.weight[:, :pair] = 0
     last.weight[:size, :pair] = torch.cat([identity, -identity], 1)
-    last.bias[size:] = -precision.log()  # the log variance
+    last.bias[model.latent_size : model.latent_size + size] = -precision.log()  # the log variance
 
     start, *more, to_pixels = linear_layers(model.decoder)
-    start.weight[:pair] = torch.cat([identity, -identity])
+    start.weight[:pair] = 0
+    start.weight[:pair, :size] = torch.cat([identity, -identity])
     for layer in middle + more:
         layer.weight[:pair] = 0
-        layer.weight[:pair, :pair] = torch.eye(pair, device=x.device)
+        layer.weight[:pair, :pair] = torch.eye(pair)
         layer.weight[pair:, :pair] = 0
     logits = torch.logit(x.clamp(WHITENESS, 1 - WHITENESS))
     mu = (x - mean) @ to_mu.T

@@ -14,7 +14,7 @@ RECIPES = {
     # comes after training: python test_vae.py --sampler neighbours --finish
     "create": {"epoch": 1000},
     # Sharp reconstructions as soon as possible: 27 dB in about 75 epochs.
-    "fast": {"init": "pca", "batch_size": 128, "epoch": 120, "warmup_epochs": 6},
+    "fast": {"init": "pca", "batch_size": 128, "epoch": 120},
     # Reconstructs sprites that it has not seen.
     "generalize": {
         "augment": True,

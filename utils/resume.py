@@ -6,7 +6,7 @@ from pathlib import Path
 from utils.run_folder import folder_name, read_args
 
 # Typed beside --resume, these may differ from the run's. The sprites are compared one by one.
-FREE = {"resume", "device", "data_path", "state_period"}
+FREE = {"resume", "device", "data_path", "state_period", "cuda_graph"}
 
 
 def typed_arguments(parser: argparse.ArgumentParser, argv: list[str] | None = None) -> set[str]:
@@ -41,6 +41,8 @@ def resumed_args(args: argparse.Namespace, typed: set[str]) -> tuple[argparse.Na
         if folder != folder_name(args):
             raise ValueError(f"--resume {folder}: there is no run (no args.json) in it")
         return args, folder
+    if args.precision == "auto":  # which is what the run chose
+        typed = typed - {"precision"}
     different = [
         f"--{name} {getattr(args, name)} (the run has {saved[name]})"
         for name in sorted(typed - FREE)
