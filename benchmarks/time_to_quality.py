@@ -37,7 +37,7 @@ from utils.precision import PRECISIONS, choose_precision
 
 TARGET = 27.0  # dB
 CUT_OFF = 30  # times our time
-OUR_PERIOD, PLAIN_PERIOD = 2, 10  # epochs between two evaluations
+OUR_PERIOD, PLAIN_PERIOD = 5, 10  # epochs between two evaluations
 
 
 def get_args_parser() -> argparse.ArgumentParser:
