@@ -337,13 +337,20 @@ def test_finished_sprites_are_saved_finished(script):
 def test_metrics_of_samples(script):
     code, out, err = script(test_vae, "--sampler", "neighbours", "--metrics")
     assert code == 0, err
-    measured = json.loads(Path("vis/test/metrics.json").read_text())["samples"]
+    metrics = json.loads(Path("vis/test/metrics.json").read_text())
+    measured = metrics["samples"]
     names = ["prior", "prior, finished", "neighbours", "neighbours, finished"]
     assert list(measured) == ["held-out sprites", *names]
     for found in measured.values():
         value, low, high = found["sprite_distance"]
         assert low <= high and value > 0
         assert 0 <= found["copies"][0] <= 1 and 0 <= found["overlap"][0] <= 1
-    table = out.split("vis/test")[0].strip().split("\n")
-    assert len(table) == 2 + 5 and len({row.count("|") for row in table}) == 1
+    first, second = out.split("vis/test")[0].strip().split("\n\n")
+    *reconstructions, active = first.split("\n")
+    for table in (reconstructions, second.split("\n")):
+        assert len(table) == 2 + 5 and len({row.count("|") for row in table}) == 1
+    dimensions = len(metrics["kl_of_dimension"])
+    assert active.startswith(f"Active latent dimensions: {len(metrics['active_dimensions'])} of")
+    assert len(active.split(": ")[-1].split()) == dimensions
+    assert metrics["measured"]["training"]["sse"][0] > 0
     assert Path("vis/test/nearest.png").exists()
