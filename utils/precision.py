@@ -15,9 +15,11 @@ def products_in(precision: str, device_type: str) -> Iterator[None]:
     TF32 has the range of fp32 and ten bits after the point. The setting is the process's: what
     another thread multiplies meanwhile (a picture, say) is in TF32 as well.
     """
+    if precision != "tf32" or device_type != "cuda":
+        yield
+        return
     before = torch.get_float32_matmul_precision()
-    if precision == "tf32" and device_type == "cuda":
-        torch.set_float32_matmul_precision("high")
+    torch.set_float32_matmul_precision("high")
     try:
         yield
     finally:

@@ -8,12 +8,12 @@ import numpy as np
 from torch import Tensor
 
 from model import VAE
+from utils import sample_metrics as sm
 from utils.baselines import baseline_errors
 from utils.bounds import elbo, importance_weighted_bound, sprite_losses
 from utils.draws import held_out_noise
 from utils.engine import psnr
 from utils.metrics import sprite_ssim
-from utils.sample_metrics import bootstrap
 
 MAX_BOUND_SPRITES = 100  # of which the importance-weighted bound is taken: 0.2 s each
 SHOWN = ("sse", "mse", "psnr", "ssim", "loss", "elbo", "iw_bound")
@@ -81,8 +81,7 @@ def errors(sse: Tensor, num_values: int) -> dict[str, list[float]]:
 
 def with_interval(values: Tensor | np.ndarray) -> list[float]:
     """Return the mean over sprites, and the ends of its bootstrap interval."""
-    values = np.asarray(values, np.float64)
-    return [float(values.mean()), *bootstrap(np.mean, values)]
+    return sm.with_interval(np.mean, np.asarray(values, np.float64))
 
 
 def markdown(report: dict[str, dict], recon_weight: float = 10.0) -> str:

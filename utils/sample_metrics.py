@@ -298,6 +298,17 @@ def overlap(masks: np.ndarray, variants: Iterable[np.ndarray]) -> np.ndarray:
 # ---- how sure a figure is
 
 
+def with_interval(statistic: Callable[..., float], sample: np.ndarray) -> list[float]:
+    """Return a statistic of a sample, and the ends of its bootstrap interval."""
+    return [float(statistic(sample)), *bootstrap(statistic, sample)]
+
+
+def middle(values: list[float], level: float) -> tuple[float, float]:
+    """Return the ends of the middle part of some values, `level` of them."""
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
 def bootstrap(
     statistic: Callable[..., float],
     *samples: np.ndarray,
@@ -325,8 +336,7 @@ def bootstrap(
         statistic(*(sample[rng.integers(0, len(sample), len(sample))] for sample in samples))
         for _ in range(draws)
     ]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return middle(values, level)
 
 
 def half_samples(
@@ -349,5 +359,4 @@ def half_samples(
         )
         for _ in range(draws)
     ]
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    return middle(values, level)

@@ -73,16 +73,11 @@ def measure(
             "overlap": sm.overlap(masks(images, cutoff), flips),
         }
         report[name] = {"pictures": len(images)}
-        report[name] |= {key: with_interval(value, figures) for key, value in found.items()}
-        report[name] |= {key: with_interval(np.mean, value) for key, value in means.items()}
+        report[name] |= {key: sm.with_interval(value, figures) for key, value in found.items()}
+        report[name] |= {key: sm.with_interval(np.mean, value) for key, value in means.items()}
         pair = (features[name], real_features)
         report[name]["kid"] = [sm.unbiased_mmd(*pair), *sm.half_samples(sm.unbiased_mmd, *pair)]
     return report
-
-
-def with_interval(statistic, sample: np.ndarray) -> list[float]:
-    """Return a statistic of a sample, and the ends of its bootstrap interval."""
-    return [float(statistic(sample)), *sm.bootstrap(statistic, sample)]
 
 
 def masks(images: np.ndarray, cutoff: float) -> np.ndarray:
