@@ -7,6 +7,7 @@ Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in 
 
 import argparse
 import time
+from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -279,6 +280,14 @@ def new_model(args: argparse.Namespace, train_sprites: "Tensor") -> "VAE":
     return model
 
 
+def schedule_of(args: argparse.Namespace) -> Callable[[int], float]:
+    """Return the function from an epoch to its learning rate."""
+    warmup = default_warmup(args.epoch) if args.warmup_epochs is None else args.warmup_epochs
+    return partial(
+        learning_rate, lr=args.lr, min_lr=args.min_lr, warmup_epochs=warmup, epochs=args.epoch
+    )
+
+
 def fit(
     args: argparse.Namespace,
     folder: Path,
@@ -312,13 +321,6 @@ def fit(
 
     model = trained["model"]
     shown = trained.get("average", model)  # what is saved and drawn
-    schedule = partial(
-        learning_rate,
-        lr=args.lr,
-        min_lr=args.min_lr,
-        warmup_epochs=args.warmup_epochs,
-        epochs=args.epoch,
-    )
     first, last = progress.epoch, args.epoch - 1
     saved = {*range(0, args.epoch, args.save_period), *args.save_epochs, last}
     z = prior_noise(args.seed, NUM_SAMPLES, args.latent_size).to(train_sprites.device)
@@ -344,7 +346,7 @@ def fit(
             val_sprites,
             epochs=args.epoch,
             batch_size=args.batch_size,
-            schedule=schedule,
+            schedule=schedule_of(args),
             seed=args.seed,
             recon_weight=args.recon_weight,
             kl_weight=args.kl_weight,

@@ -32,7 +32,6 @@ from utils.data_utils import BUILT_IN, load_sprites
 from utils.device import choose_device
 from utils.draws import split
 from utils.engine import evaluate, new_optimizer, psnr, train
-from utils.lr_sched import default_warmup, learning_rate
 from utils.precision import PRECISIONS, choose_precision
 
 TARGET = 27.0  # dB
@@ -95,13 +94,6 @@ def our_run(recipe, pixels, device, precision: str) -> tuple[float, int, float]:
     train_index, val_index = split(len(pixels), recipe.val_ratio, recipe.seed)
     sprites, held_out = pixels[train_index].to(device), pixels[val_index].to(device)
     model = start(recipe, sprites).to(device)
-    schedule = partial(
-        learning_rate,
-        lr=recipe.lr,
-        min_lr=recipe.min_lr,
-        warmup_epochs=recipe.warmup_epochs or default_warmup(recipe.epoch),
-        epochs=recipe.epoch,
-    )
     epochs = train(
         model,
         new_optimizer(model, recipe.lr),
@@ -109,7 +101,7 @@ def our_run(recipe, pixels, device, precision: str) -> tuple[float, int, float]:
         held_out,
         epochs=recipe.epoch,
         batch_size=recipe.batch_size,
-        schedule=schedule,
+        schedule=training.schedule_of(recipe),
         seed=recipe.seed,
         recon_weight=recipe.recon_weight,
         kl_weight=recipe.kl_weight,
