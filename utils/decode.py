@@ -10,7 +10,7 @@ import threading
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -22,9 +22,9 @@ import numpy as np
 from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
-BLOCK_BYTES = 2_400_000  # of the pixels that are decoded in one go: 500 sprites at 40x40
+BLOCK_BYTES = 960_000  # of the pixels that are decoded in one go: 200 sprites at 40x40
 MAX_WORKERS = 61  # of which Windows can wait for no more
-MAX_PENDING = 32  # blocks, so that the whole set is never in memory twice
+MAX_WAITING = 128  # blocks, so that the whole set is never in memory twice
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
 
 
@@ -50,34 +50,41 @@ def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
     size = max(1, BLOCK_BYTES // (3 * side * side))
     blocks = [names[start : start + size] for start in range(0, len(names), size)]
     num_done = 0
-    if len(names) >= MANY:
-        try:
-            for block in decode_together(source, blocks, side):
-                yield block
-                num_done += 1
-        except BrokenProcessPool:  # a script without a main guard, a lack of memory, ...
-            pass
     with open_reader(source) as read:
+        if len(names) >= MANY and num_cores() > 1:
+            try:
+                for block in decode_together(source, read, blocks, side):
+                    yield block
+                    num_done += 1
+            except BrokenProcessPool:  # a script without a main guard, a lack of memory, ...
+                pass
         yield from map(partial(decode_block, read, side), blocks[num_done:])
 
 
-def decode_together(source: Path, blocks: list[list[str]], side: int) -> Iterator[Block]:
-    """Yield the sprites of some blocks, in order, decoded by as many processes as there are cores.
+def decode_together(
+    source: Path, read: Callable[[str], bytes], blocks: list[list[str]], side: int
+) -> Iterator[Block]:
+    """Yield the sprites of some blocks, in order, decoded by one process for each core.
 
-    They are spawned, not forked: a fork would inherit locks and threads of all that is imported.
+    This process is one of them: it begins before the others have started, and hands nothing over.
+    The others are spawned, not forked: a fork would inherit locks and threads of all imports.
     """
-    count = min(num_cores(), MAX_WORKERS)
+    count = min(num_cores() - 1, MAX_WORKERS)
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, start_worker, (source,))
-    pending = deque()
+    waiting = deque()  # futures of blocks that are not yielded yet
     try:
-        for names in blocks:
-            if len(pending) == MAX_PENDING:
-                yield pending.popleft().result()
-            with nullcontext() if pending else ctrl_c_ignored():  # the first one starts them all
-                pending.append(pool.submit(decode_in_worker, side, names))
-        while pending:
-            yield pending.popleft().result()
+        for index, names in enumerate(blocks):
+            while waiting and (waiting[0].done() or len(waiting) == MAX_WAITING):
+                yield waiting.popleft().result()
+            if sum(not future.done() for future in waiting) < 2 * count:
+                with nullcontext() if index else ctrl_c_ignored():  # the first one starts them all
+                    waiting.append(pool.submit(decode_in_worker, side, names))
+            else:
+                waiting.append(Future())
+                waiting[-1].set_result(decode_block(read, side, names))
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
