@@ -220,6 +220,34 @@ def test_where_no_process_can_start_one_core_decodes(sprite_folder, monkeypatch)
     assert np.array_equal(np.concatenate(found), expected)
 
 
+UNGUARDED = """
+import os
+import sys
+from pathlib import Path
+from utils import decode
+
+print("begun")
+decode.MANY, decode.BLOCK_BYTES = 2, 5 * 4800
+folder = Path(sys.argv[1])
+blocks = decode.decode_blocks(folder, sorted(os.listdir(folder)), 40)
+print(sum(len(block.pixels) for block in blocks), Path(__file__).name)
+"""
+
+
+def test_workers_do_not_import_the_script(tmp_path, sprite_folder):
+    script = tmp_path / "no_guard.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, script, sprite_folder],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    count = len(list(sprite_folder.iterdir()))
+    assert done.stdout.splitlines() == ["begun", f"{count} no_guard.py"]
+    assert done.stderr == ""
+
+
 KILLED_PARENT = """
 import itertools
 import os

@@ -6,13 +6,14 @@ for pixels, actions, errors in decode_blocks(source, names, side=40): ...
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -56,7 +57,7 @@ def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
                 for block in decode_together(source, read, blocks, side):
                     yield block
                     num_done += 1
-            except BrokenProcessPool:  # a script without a main guard, a lack of memory, ...
+            except BrokenProcessPool:  # a lack of memory, ...
                 pass
         yield from map(partial(decode_block, read, side), blocks[num_done:])
 
@@ -74,12 +75,14 @@ def decode_together(
     pool = ProcessPoolExecutor(count, context, start_worker, (source,))
     waiting = deque()  # futures of blocks that are not yielded yet
     try:
-        for index, names in enumerate(blocks):
+        with ctrl_c_ignored(), script_hidden():  # a worker starts with each of the first blocks
+            submit = partial(pool.submit, decode_in_worker, side)
+            waiting.extend(map(submit, blocks[:count]))
+        for names in blocks[count:]:
             while waiting and (waiting[0].done() or len(waiting) == MAX_WAITING):
                 yield waiting.popleft().result()
             if sum(not future.done() for future in waiting) < 2 * count:
-                with nullcontext() if index else ctrl_c_ignored():  # the first one starts them all
-                    waiting.append(pool.submit(decode_in_worker, side, names))
+                waiting.append(submit(names))
             else:
                 waiting.append(Future())
                 waiting[-1].set_result(decode_block(read, side, names))
@@ -139,6 +142,18 @@ def ctrl_c_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+@contextmanager
+def script_hidden() -> Iterator[None]:
+    """Let processes that start here not import the script that was started: it may import torch."""
+    main = vars(sys.modules["__main__"])
+    saved = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    main.update(dict.fromkeys(saved))
+    try:
+        yield
+    finally:
+        main.update(saved)
 
 
 def num_cores() -> int:
