@@ -48,8 +48,7 @@ def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
     side : int
         Of the square that they are fitted to, in pixels.
     """
-    size = max(1, BLOCK_BYTES // (3 * side * side))
-    blocks = [names[start : start + size] for start in range(0, len(names), size)]
+    blocks = in_blocks(names, side)
     num_done = 0
     with open_reader(source) as read:
         if len(names) >= MANY and num_cores() > 1:
@@ -60,6 +59,12 @@ def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
             except BrokenProcessPool:  # a lack of memory, ...
                 pass
         yield from map(partial(decode_block, read, side), blocks[num_done:])
+
+
+def in_blocks(names: list[str], side: int) -> list[list[str]]:
+    """Return the names in the blocks that are decoded in one go."""
+    size = max(1, BLOCK_BYTES // (3 * side * side))
+    return [names[start : start + size] for start in range(0, len(names), size)]
 
 
 def decode_together(
