@@ -7,7 +7,7 @@ of it), so that what is read comes from memory. Rounds of both alternate.
 """
 
 import argparse
-import itertools
+import shutil
 import sys
 import tempfile
 import time
@@ -21,9 +21,8 @@ from PIL import Image
 
 from utils import decode
 from utils.cli import Parser, integer, run
-from utils.monsters import draw_monster
+from utils.monsters import NUM_MONSTERS, draw_monster
 
-NUM_MONSTERS = 792
 SIDE = 40  # pixels
 
 
@@ -53,14 +52,12 @@ def main(args: argparse.Namespace) -> None:
 
 def write_files(folder: Path, count: int) -> list[str]:
     """Write as many PNGs to a folder, and return their names."""
-    monsters = []
-    for index in range(min(count, NUM_MONSTERS)):
-        path = folder / f"{index:06d}.png"
-        Image.fromarray(draw_monster(index)).save(path)
-        monsters.append(path.read_bytes())
     names = [f"{index:06d}.png" for index in range(count)]
-    for name, content in zip(names, itertools.cycle(monsters), strict=False):
-        (folder / name).write_bytes(content)
+    for index, name in enumerate(names):
+        if index < NUM_MONSTERS:
+            Image.fromarray(draw_monster(index)).save(folder / name)
+        else:
+            shutil.copyfile(folder / names[index - NUM_MONSTERS], folder / name)
     return names
 
 
