@@ -11,12 +11,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 from PIL import Image
 
 from utils import decode
@@ -42,10 +42,8 @@ def main(args: argparse.Namespace) -> None:
         names = write_files(folder, args.files)
         print("| one core, a second | all cores, a second | ratio / cores |\n| --- | --- | --- |")
         for _ in range(args.rounds):
-            with decode.open_reader(folder) as read:
-                decode_block = partial(decode.decode_block, read, SIDE)
-                one = args.files / seconds(map(decode_block, decode.in_blocks(names, SIDE)))
-            together = args.files / seconds(decode.decode_blocks(folder, names, SIDE))
+            one = args.files / seconds(folder, names, cores=1)
+            together = args.files / seconds(folder, names, cores)
             share = together / one / cores
             print(f"| {one:,.0f} | {together:,.0f} | {share:.2f} |", flush=True)
 
@@ -61,12 +59,12 @@ def write_files(folder: Path, count: int) -> list[str]:
     return names
 
 
-def seconds(blocks: Iterable) -> float:
-    """Return how long it takes until the last block has come."""
-    start = time.perf_counter()
-    for _ in blocks:
-        pass
-    return time.perf_counter() - start
+def seconds(folder: Path, names: list[str], cores: int) -> float:
+    """Return how long it takes that many cores to decode the files."""
+    with patch.object(decode, "num_cores", lambda: cores):
+        start = time.perf_counter()
+        decode.decode_files(folder, names, np.empty((len(names), 3, SIDE, SIDE), np.uint8))
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -193,44 +193,67 @@ def test_the_parts_of_a_split_are_views_of_one_tensor(num_held_out, monkeypatch)
     assert {part.untyped_storage().data_ptr() for part in parts} == {pixels.data_ptr()}
 
 
+def decoded(source, names):
+    """Return the pixels of a folder or zip, the number of actions and the errors."""
+    pixels = np.zeros((len(names), 3, 40, 40), np.uint8)
+    return pixels, *decode.decode_files(source, names, pixels)
+
+
+@pytest.fixture
+def in_small_blocks(monkeypatch):
+    monkeypatch.setattr(decode, "MANY", 2)
+    monkeypatch.setattr(decode, "BLOCK_BYTES", 2 * 4800)
+
+
 @pytest.mark.parametrize("as_zip", [False, True])
-def test_processes_decode_as_one_core_does(tmp_path, sprite_folder, monkeypatch, as_zip):
-    (sprite_folder / "bad.png").write_bytes(b"no PNG")
+def test_processes_decode_as_one_core_does(
+    tmp_path, sprite_folder, monkeypatch, in_small_blocks, as_zip
+):
+    for name in ("003a.png", "bad.png"):
+        (sprite_folder / name).write_bytes(b"no PNG")
     source = sprite_folder
     if as_zip:
         source = zip_folder(sprite_folder, tmp_path / "sprites.zip")
-    names = sorted(path.name for path in sprite_folder.iterdir())
-    alone = list(decode.decode_blocks(source, names, 40))
-    monkeypatch.setattr(decode, "MANY", 2)
-    monkeypatch.setattr(decode, "BLOCK_BYTES", 5 * 4800)
-    together = list(decode.decode_blocks(source, names, 40))
-    assert [len(block.pixels) for block in together] == [5, 5, 3]
-    assert np.array_equal(alone[0].pixels, np.concatenate([block.pixels for block in together]))
-    assert alone[0].actions == [action for block in together for action in block.actions]
-    assert alone[0].errors == together[-1].errors == ["bad.png (not a PNG)"]
+    names = sorted(path.name for path in sprite_folder.iterdir()) * 20
+    monkeypatch.setattr(decode, "num_cores", lambda: 1)
+    alone = decoded(source, names)
+    by_parent = []
+    decode_block = decode.decode_block
+    monkeypatch.setattr(
+        decode, "decode_block", lambda *args: by_parent.append(1) or decode_block(*args)
+    )
+    monkeypatch.setattr(decode, "num_cores", lambda: 3)
+    together = decoded(source, names)
+    assert np.array_equal(alone[0], together[0])
+    assert alone[1:] == together[1:]
+    assert (together[0][names.index("bad.png")] == 255).all()
+    assert together[2] == ["003a.png (not a PNG)", "bad.png (not a PNG)"] * 20
+    assert 0 < len(by_parent) < len(names) / 2  # the others are the workers'
 
 
-def test_where_no_process_can_start_one_core_decodes(sprite_folder, monkeypatch):
+def test_where_no_process_can_start_one_core_decodes(sprite_folder, monkeypatch, in_small_blocks):
     names = sorted(path.name for path in sprite_folder.iterdir())
-    expected = np.concatenate([b.pixels for b in decode.decode_blocks(sprite_folder, names, 40)])
-    monkeypatch.setattr(decode, "MANY", 2)
-    monkeypatch.setattr(decode, "BLOCK_BYTES", 5 * 4800)
+    monkeypatch.setattr(decode, "num_cores", lambda: 1)
+    alone = decoded(sprite_folder, names)
+    monkeypatch.setattr(decode, "num_cores", lambda: 2)
     monkeypatch.setattr(decode, "start_worker", os._exit)  # called with the source: it fails
-    found = [block.pixels for block in decode.decode_blocks(sprite_folder, names, 40)]
-    assert np.array_equal(np.concatenate(found), expected)
+    together = decoded(sprite_folder, names)
+    assert np.array_equal(alone[0], together[0]) and alone[1:] == together[1:]
 
 
 UNGUARDED = """
 import os
 import sys
 from pathlib import Path
+import numpy as np
 from utils import decode
 
 print("begun")
 decode.MANY, decode.BLOCK_BYTES = 2, 5 * 4800
 folder = Path(sys.argv[1])
-blocks = decode.decode_blocks(folder, sorted(os.listdir(folder)), 40)
-print(sum(len(block.pixels) for block in blocks), Path(__file__).name)
+names = os.listdir(folder)
+actions, _ = decode.decode_files(folder, names, np.empty((len(names), 3, 40, 40), np.uint8))
+print(actions.total(), Path(__file__).name)
 """
 
 
@@ -249,18 +272,23 @@ def test_workers_do_not_import_the_script(tmp_path, sprite_folder):
 
 
 KILLED_PARENT = """
-import itertools
 import os
 import sys
 from pathlib import Path
+import numpy as np
 from utils import decode
+
+decode_block = decode.decode_block
+
+def begin(*args):
+    print("begun", flush=True)
+    return decode_block(*args)
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    names = itertools.cycle(os.listdir(folder))
-    decode.MANY = 2
-    for _ in decode.decode_blocks(folder, [next(names) for _ in range(200_000)], 40):
-        print("begun", flush=True)
+    names = os.listdir(folder) * 20_000
+    decode.MANY, decode.decode_block = 2, begin
+    decode.decode_files(folder, names, np.empty((len(names), 3, 40, 40), np.uint8))
 """
 
 

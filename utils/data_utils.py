@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from utils.decode import MAX_FILE_BYTES, decode_blocks
+from utils.decode import MAX_FILE_BYTES, decode_files
 from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 DEFAULT_PATH = "figure"
@@ -188,18 +188,13 @@ def is_sprite_name(name: str) -> bool:
 def decode_all(names: list[str], image_size: int, source: Path) -> tuple[Tensor, Counter]:
     """Return all sprites, uint8 (N, 3, S, S), and how many were fitted in which way."""
     pixels = np.empty((len(names), 3, image_size, image_size), np.uint8)
-    how, broken, start = Counter(), [], 0
-    for block, actions, errors in decode_blocks(source, names, image_size):
-        pixels[start : start + len(block)] = block
-        start += len(block)
-        how.update(actions)
-        broken += errors
+    actions, broken = decode_files(source, names, pixels)
     if broken:
         raise ValueError(
             f"{len(broken)} of {len(names)} PNGs in {source} cannot be read; "
             f"mend or remove them: {', '.join(broken)}"
         )
-    return torch.from_numpy(pixels), how
+    return torch.from_numpy(pixels), actions
 
 
 def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tensor, Tensor]:

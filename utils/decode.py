@@ -1,20 +1,21 @@
-"""Many PNGs: blocks of files to pixels, by all cores where that pays. No torch: workers start fast.
+"""Many PNGs: files to pixels, by all cores where that pays. No torch: workers start fast.
 
-for pixels, actions, errors in decode_blocks(source, names, side=40): ...
+actions, errors = decode_files(source, names, pixels)
 """
 
+import ctypes
+import math
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import zipfile
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,91 +26,111 @@ from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square
 MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
 BLOCK_BYTES = 960_000  # of the pixels that are decoded in one go: 200 sprites at 40x40
 MAX_WORKERS = 61  # of which Windows can wait for no more
-MAX_WAITING = 128  # blocks, so that the whole set is never in memory twice
+SLOTS = 2  # blocks a worker, so that it finds the next one when it has done one
+WHITE = 255
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
 
 
-class Block(NamedTuple):
-    """Some sprites in the order of their names."""
+class Report(NamedTuple):
+    """What became of some files."""
 
-    pixels: np.ndarray  # (n, 3, S, S), uint8
-    actions: list[str]  # how each was fitted; none for those that cannot be read
-    errors: list[str]  # names of those, each with the reason
+    actions: Counter[str]  # how sprites were fitted
+    errors: list[str]  # names of the files that cannot be read, each with the reason
 
 
-def decode_blocks(source: Path, names: list[str], side: int) -> Iterator[Block]:
-    """Yield the sprites of a folder or zip, in order.
+def decode_files(source: Path, names: list[str], pixels: np.ndarray) -> Report:
+    """Decode the sprites of a folder or zip into an array.
 
     Parameters
     ----------
     source : Path
     names : list of str
         Paths relative to the source.
-    side : int
-        Of the square that they are fitted to, in pixels.
+    pixels : ndarray, shape (N, 3, S, S), uint8
+        Filled; each sprite is fitted to its side S, and white where it cannot be read.
     """
-    blocks = in_blocks(names, side)
-    num_done = 0
+    size = max(1, BLOCK_BYTES // pixels[:1].nbytes)
+    blocks = [slice(start, start + size) for start in range(0, len(names), size)]
     with open_reader(source) as read:
+        reports = {}
         if len(names) >= MANY and num_cores() > 1:
-            try:
-                for block in decode_together(source, read, blocks, side):
-                    yield block
-                    num_done += 1
-            except BrokenProcessPool:  # a lack of memory, ...
-                pass
-        yield from map(partial(decode_block, read, side), blocks[num_done:])
-
-
-def in_blocks(names: list[str], side: int) -> list[list[str]]:
-    """Return the names in the blocks that are decoded in one go."""
-    size = max(1, BLOCK_BYTES // (3 * side * side))
-    return [names[start : start + size] for start in range(0, len(names), size)]
+            with suppress(BrokenProcessPool, OSError):  # a lack of memory, ...; one core does it
+                reports = decode_together(source, read, names, pixels, blocks)
+        for number, block in enumerate(blocks):
+            if number not in reports:
+                reports[number] = decode_block(read, names[block], pixels[block])
+    total = Report(Counter(), [])
+    for number in range(len(blocks)):
+        total.actions.update(reports[number].actions)
+        total.errors.extend(reports[number].errors)
+    return total
 
 
 def decode_together(
-    source: Path, read: Callable[[str], bytes], blocks: list[list[str]], side: int
-) -> Iterator[Block]:
-    """Yield the sprites of some blocks, in order, decoded by one process for each core.
+    source: Path,
+    read: Callable[[str], bytes],
+    names: list[str],
+    pixels: np.ndarray,
+    blocks: list[slice],
+) -> dict[int, Report]:
+    """Decode blocks of sprites into an array by one process for each core.
 
-    This process is one of them: it begins before the others have started, and hands nothing over.
-    The others are spawned, not forked: a fork would inherit locks and threads of all imports.
+    This process is one of them: it begins before the others have started. They write their pixels
+    into memory that all share, from which this one copies them. They are spawned, not forked: a
+    fork would inherit locks and threads of all imports.
     """
     count = min(num_cores() - 1, MAX_WORKERS)
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, start_worker, (source,))
-    waiting = deque()  # futures of blocks that are not yielded yet
+    shape = (count * SLOTS, blocks[0].stop, *pixels.shape[1:])
+    shared = context.RawArray("B", math.prod(shape))
+    slots = as_slots(shared, shape)
+    pool = ProcessPoolExecutor(count, context, start_worker, (source, shared, shape))
+    waiting, free = deque(enumerate(blocks)), deque(range(len(slots)))
+    running, reports = {}, {}
+
+    def submit() -> None:
+        number, block = waiting.popleft()
+        slot = free.popleft()
+        running[pool.submit(decode_in_worker, names[block], slot)] = number, slot
+
     try:
         with ctrl_c_ignored(), script_hidden():  # a worker starts with each of the first blocks
-            submit = partial(pool.submit, decode_in_worker, side)
-            waiting.extend(map(submit, blocks[:count]))
-        for names in blocks[count:]:
-            while waiting and (waiting[0].done() or len(waiting) == MAX_WAITING):
-                yield waiting.popleft().result()
-            if sum(not future.done() for future in waiting) < 2 * count:
-                waiting.append(submit(names))
+            while waiting and len(running) < count:
+                submit()
+        while waiting or running:
+            for future in [future for future in running if future.done()]:
+                number, slot = running.pop(future)
+                reports[number] = future.result()
+                mine = pixels[blocks[number]]
+                mine[:] = slots[slot, : len(mine)]
+                free.append(slot)
+            if waiting and free:
+                submit()
+            elif waiting:
+                number, block = waiting.popleft()
+                reports[number] = decode_block(read, names[block], pixels[block])
             else:
-                waiting.append(Future())
-                waiting[-1].set_result(decode_block(read, side, names))
-        while waiting:
-            yield waiting.popleft().result()
+                wait(running, return_when=FIRST_COMPLETED)
     finally:
         pool.shutdown(cancel_futures=True)
+    return reports
 
 
-def decode_block(read: Callable[[str], bytes], side: int, names: list[str]) -> Block:
-    """Return the sprites of these names."""
-    block = Block(np.zeros((len(names), 3, side, side), np.uint8), [], [])
+def decode_block(read: Callable[[str], bytes], names: list[str], pixels: np.ndarray) -> Report:
+    """Decode the sprites of these names into an array, as `decode_files` does."""
+    report = Report(Counter(), [])
+    side = pixels.shape[-1]
     with bombs_are_errors():
         for index, name in enumerate(names):
             try:
-                pixels, action = fit_to_square(decode_png(read(name)), side)
+                sprite, action = fit_to_square(decode_png(read(name)), side)
             except DECODE_ERRORS as error:
-                block.errors.append(f"{name} ({reason(error)})")
+                report.errors.append(f"{name} ({reason(error)})")
+                pixels[index] = WHITE
                 continue
-            block.pixels[index] = pixels.transpose(2, 0, 1)
-            block.actions.append(action)
-    return block
+            pixels[index] = sprite.transpose(2, 0, 1)
+            report.actions[action] += 1
+    return report
 
 
 # ---- files
@@ -168,13 +189,14 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_worker(source: Path) -> None:
-    """Open the source for this process, which ends when its parent does."""
-    global reader, worker_read
+def start_worker(source: Path, shared: ctypes.Array, shape: tuple[int, ...]) -> None:
+    """Open the source and the shared memory for this process, which ends when its parent does."""
+    global reader, worker_read, worker_slots
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows it is not inherited
     threading.Thread(target=end_with_parent, daemon=True).start()
     reader = open_reader(source)  # kept, for it closes the source when it goes
     worker_read = reader.__enter__()
+    worker_slots = as_slots(shared, shape)
 
 
 def end_with_parent() -> None:
@@ -183,6 +205,11 @@ def end_with_parent() -> None:
     os._exit(1)
 
 
-def decode_in_worker(side: int, names: list[str]) -> Block:
-    """Return the sprites of these names in the source that the worker has opened."""
-    return decode_block(worker_read, side, names)
+def as_slots(shared: ctypes.Array, shape: tuple[int, ...]) -> np.ndarray:
+    """Return shared memory as an array: slots that hold a block of sprites each."""
+    return np.frombuffer(shared, np.uint8).reshape(shape)
+
+
+def decode_in_worker(names: list[str], slot: int) -> Report:
+    """Decode the sprites of these names, in the source that the worker has opened, into a slot."""
+    return decode_block(worker_read, names, worker_slots[slot])
