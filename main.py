@@ -65,7 +65,8 @@ def get_args_parser() -> argparse.ArgumentParser:
         "--augment",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="mirror, move and recolour the sprites at random, as utils/augment.py says",
+        help="mirror, move, bend, recolour and mix sprites at random, less towards the end of the "
+        "run; see utils/augment.py",
     )
 
     group = parser.add_argument_group("model")
@@ -336,7 +337,7 @@ def fit(
     started = time.perf_counter()
     with (
         Deferred() as stop,
-        Logger(folder, args.epoch, progress.epoch if resuming else None) as logger,
+        Logger(folder, args.epoch, progress.epoch if resuming else None, args.augment) as logger,
         Writer(is_threaded=train_sprites.device.type != "mps") as writer,
     ):
         for report in train(

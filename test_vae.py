@@ -113,14 +113,12 @@ def get_args_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(args: argparse.Namespace) -> None:
-    """Draw everything, and write the metrics."""
-    trained = open_run(args.run, args.checkpoint)
-    model = trained.model
-    if args.plane and (max(args.plane) >= model.latent_size or len({*args.plane}) < 2):
+def check_args(args: argparse.Namespace, latent_size: int) -> None:
+    """Raise ValueError where arguments do not go together, or not with the model."""
+    if args.plane and (max(args.plane) >= latent_size or len({*args.plane}) < 2):
         raise ValueError(
             f"--plane {args.plane[0]} {args.plane[1]}: name two different latent dimensions, 0 to "
-            f"{model.latent_size - 1}"
+            f"{latent_size - 1}"
         )
     if args.palette and not args.save_sprites:
         raise ValueError(f"--palette {args.palette} is of the files that --save_sprites writes")
@@ -129,6 +127,13 @@ def main(args: argparse.Namespace) -> None:
             f"--temperature {args.temperature:g}: only --sampler prior has one, and --metrics are "
             "at 1"
         )
+
+
+def main(args: argparse.Namespace) -> None:
+    """Draw everything, and write the metrics."""
+    trained = open_run(args.run, args.checkpoint)
+    model = trained.model
+    check_args(args, model.latent_size)
     sprites = run_sprites(trained, args.data_path)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     base, target = encode(model, ends.pixels)
@@ -203,30 +208,31 @@ def main(args: argparse.Namespace) -> None:
     # Files.
     folder = Path(args.vis_dir) / FOLDER
     written = []
-    for name, figure in figures.items():
+    for name, figure in (figures | {"overview": overview(figures)}).items():
         written.append(folder / f"{name}.{args.format}")
         save_figure(written[-1], noted(figure, args.finish))
-    written.append(folder / f"overview.{args.format}")
-    save_figure(written[-1], noted(overview(figures), args.finish))
     written.append(folder / "metrics.json")
     write_json(written[-1], metrics)
     if args.gif:
         written.append(folder / "interpolation.gif")
         save_gif(written[-1], [grid(image[None], 1, 3 * args.scale) for image in between])
     if args.save_sprites:
-        kinds = {
-            "samples": {f"{i:04d}": image for i, image in enumerate(samples)},
-            "traversal": {
-                f"z{d:02d}_{i:02d}": image
-                for d, row in zip(by_use, rows, strict=True)
-                for i, image in enumerate(row)
-            },
-            "interpolation": {f"{i:03d}": image for i, image in enumerate(between)},
-        }
-        for kind, images in kinds.items():
+        rows = dict(zip(by_use, rows, strict=True))
+        for kind, images in named_images(samples, rows, between).items():
             save_sprites(folder / kind, images, args.palette)
             written.append(folder / kind)
     report(written, args.show)
+
+
+def named_images(samples: Tensor, rows: dict[int, Tensor], between: Tensor) -> dict[str, dict]:
+    """Return the decoded sprites by folder and file name; the rows are by latent dimension."""
+    return {
+        "samples": {f"{i:04d}": image for i, image in enumerate(samples)},
+        "traversal": {
+            f"z{dim:02d}_{i:02d}": image for dim, row in rows.items() for i, image in enumerate(row)
+        },
+        "interpolation": {f"{i:03d}": image for i, image in enumerate(between)},
+    }
 
 
 def traverse(z: Tensor, dim: int, values: Tensor) -> Tensor:

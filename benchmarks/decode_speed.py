@@ -29,8 +29,10 @@ SIDE = 40  # pixels
 def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of this program's arguments."""
     parser = Parser("Time the decoding of many PNGs.")
-    parser.add_argument("--files", type=integer(decode.MANY), default=100_000)
-    parser.add_argument("--rounds", type=integer(1), default=4)
+    parser.add_argument(
+        "--files", type=integer(decode.MANY), default=100_000, help="number of PNGs"
+    )
+    parser.add_argument("--rounds", type=integer(1), default=4, help="of both, in turns")
     return parser
 
 

@@ -48,7 +48,6 @@ FOLDER = Path(f"output_dir_lr0.0005_epoch{EPOCHS}_latent16_hidden48")
 RESULTS = ("history.csv", "samples.png", "reconstructions.png", f"checkpoint_{EPOCHS - 1}.pt")
 MAX_TRIES = 20  # to end a run that is broken a few times
 MAX_SECONDS = 1.0  # for one broken file
-MAX_BYTES = 2**30  # of memory above the start
 
 
 def get_args_parser() -> argparse.ArgumentParser:

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import struct
@@ -6,6 +7,7 @@ import sys
 import time
 import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -201,6 +203,7 @@ def decoded(source, names):
 
 @pytest.fixture
 def in_small_blocks(monkeypatch):
+    monkeypatch.setattr(decode, "num_cores", lambda: 1)
     monkeypatch.setattr(decode, "MANY", 2)
     monkeypatch.setattr(decode, "BLOCK_BYTES", 2 * 4800)
 
@@ -215,7 +218,6 @@ def test_processes_decode_as_one_core_does(
     if as_zip:
         source = zip_folder(sprite_folder, tmp_path / "sprites.zip")
     names = sorted(path.name for path in sprite_folder.iterdir()) * 20
-    monkeypatch.setattr(decode, "num_cores", lambda: 1)
     alone = decoded(source, names)
     by_parent = []
     decode_block = decode.decode_block
@@ -228,17 +230,47 @@ def test_processes_decode_as_one_core_does(
     assert alone[1:] == together[1:]
     assert (together[0][names.index("bad.png")] == 255).all()
     assert together[2] == ["003a.png (not a PNG)", "bad.png (not a PNG)"] * 20
-    assert 0 < len(by_parent) < len(names) / 2  # the others are the workers'
+    num_blocks = len(names) // 2
+    assert 0 < len(by_parent) < num_blocks  # the others are the workers'
 
 
-def test_where_no_process_can_start_one_core_decodes(sprite_folder, monkeypatch, in_small_blocks):
-    names = sorted(path.name for path in sprite_folder.iterdir())
-    monkeypatch.setattr(decode, "num_cores", lambda: 1)
+def test_one_core_goes_on_where_workers_are_killed(sprite_folder, monkeypatch, in_small_blocks):
+    names = sorted(path.name for path in sprite_folder.iterdir()) * 20
     alone = decoded(sprite_folder, names)
-    monkeypatch.setattr(decode, "num_cores", lambda: 2)
-    monkeypatch.setattr(decode, "start_worker", os._exit)  # called with the source: it fails
+    killed = []
+    decode_block = decode.decode_block
+
+    def kill(*args):
+        for worker in multiprocessing.active_children():
+            worker.kill()
+            killed.append(worker.pid)
+        return decode_block(*args)
+
+    monkeypatch.setattr(decode, "decode_block", kill)  # of the parent, which is at work at once
+    monkeypatch.setattr(decode, "num_cores", lambda: 3)
     together = decoded(sprite_folder, names)
     assert np.array_equal(alone[0], together[0]) and alone[1:] == together[1:]
+    assert killed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a file that is open")
+def test_one_core_goes_on_where_workers_cannot_open_the_zip(
+    sprite_folder, tmp_path, monkeypatch, in_small_blocks, capfd
+):
+    source = zip_folder(sprite_folder, tmp_path / "sprites.zip")
+    names = sorted(path.name for path in sprite_folder.iterdir())
+    alone = decoded(source, names)
+
+    @contextmanager
+    def deleted():
+        source.unlink(missing_ok=True)
+        yield
+
+    monkeypatch.setattr(decode, "script_hidden", deleted)  # entered before a worker starts
+    monkeypatch.setattr(decode, "num_cores", lambda: 2)
+    together = decoded(source, names)
+    assert np.array_equal(alone[0], together[0]) and alone[1:] == together[1:]
+    assert capfd.readouterr().err == ""
 
 
 UNGUARDED = """
@@ -249,7 +281,7 @@ import numpy as np
 from utils import decode
 
 print("begun")
-decode.MANY, decode.BLOCK_BYTES = 2, 5 * 4800
+decode.MANY, decode.BLOCK_BYTES, decode.num_cores = 2, 4800, lambda: 3
 folder = Path(sys.argv[1])
 names = os.listdir(folder)
 actions, _ = decode.decode_files(folder, names, np.empty((len(names), 3, 40, 40), np.uint8))
@@ -271,7 +303,7 @@ def test_workers_do_not_import_the_script(tmp_path, sprite_folder):
     assert done.stderr == ""
 
 
-KILLED_PARENT = """
+MANY_FILES = """
 import os
 import sys
 from pathlib import Path
@@ -287,25 +319,80 @@ def begin(*args):
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     names = os.listdir(folder) * 20_000
-    decode.MANY, decode.decode_block = 2, begin
+    decode.MANY, decode.decode_block, decode.num_cores = 2, begin, lambda: 3
     decode.decode_files(folder, names, np.empty((len(names), 3, 40, 40), np.uint8))
 """
+
+
+def is_running(process):
+    """Return whether a process is there, and is not a dead one that nobody has asked for."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are found in /proc")
 def test_workers_end_with_a_parent_that_is_killed(tmp_path, sprite_folder):
     script = tmp_path / "parent.py"
-    script.write_text(KILLED_PARENT)
+    script.write_text(MANY_FILES)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
     parent = subprocess.Popen(
         [sys.executable, script, sprite_folder], stdout=subprocess.PIPE, env=environment
     )
     assert parent.stdout.readline() == b"begun\n"
     children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
-    assert len(children) >= 2  # one worker at least, and multiprocessing's tracker
+    assert len(children) >= 2  # workers, and multiprocessing's tracker of resources
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     deadline = time.monotonic() + 20
-    while any(Path(f"/proc/{child}").exists() for child in children):
+    while any(map(is_running, children)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C in another way")
+def test_ctrl_c_ends_all_processes_without_a_word_of_the_workers(tmp_path, sprite_folder):
+    script = tmp_path / "parent.py"
+    script.write_text(MANY_FILES)
+    parent = subprocess.Popen(
+        [sys.executable, script, sprite_folder],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        start_new_session=True,
+    )
+    assert parent.stdout.readline() == b"begun\n"  # workers import numpy meanwhile
+    os.killpg(parent.pid, signal.SIGINT)
+    _, err = parent.communicate(timeout=60)
+    assert err.decode().count("Traceback") == 1 and "KeyboardInterrupt" in err.decode()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot hold a signal back")
+def test_ctrl_c_is_held_back_and_not_lost():
+    masked = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    with pytest.raises(KeyboardInterrupt), decode.ctrl_c_held():
+        child = subprocess.run([sys.executable, "-c", masked], capture_output=True, text=True)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.05)
+        reached = True
+    assert reached and child.stdout == "True\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot hold a signal back")
+def test_ctrl_c_is_held_back_whenever_a_worker_may_start(
+    sprite_folder, monkeypatch, in_small_blocks
+):
+    held = []
+
+    @contextmanager
+    def look():
+        held.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+        yield
+
+    monkeypatch.setattr(decode, "script_hidden", look)
+    monkeypatch.setattr(decode, "num_cores", lambda: 3)
+    names = sorted(path.name for path in sprite_folder.iterdir()) * 5
+    decoded(sprite_folder, names)
+    assert all(held) and len(held) >= 2
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

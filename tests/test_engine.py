@@ -72,10 +72,11 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
 
 
 def test_augmentation_is_handed_each_batch_and_its_uniforms(sprites):
-    seen = []
+    seen, shares = [], []
 
-    def darken(x, uniforms):
+    def darken(x, uniforms, done):
         seen.append(uniforms)
+        shares.append(done)
         return 0.5 * x
 
     model, optimizer = start(sprites)
@@ -85,9 +86,10 @@ def test_augmentation_is_handed_each_batch_and_its_uniforms(sprites):
             41, epoch, num_sprites=12, batch_size=4, latent_size=3, num_uniforms=NUM_UNIFORMS
         )
         assert torch.equal(torch.stack(seen[3 * epoch : 3 * epoch + 3]), uniforms)
+    assert shares == [0, 0, 0, 1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3]
 
     ends = [weights(model)]
-    for change in (None, lambda x, _: x):
+    for change in (None, lambda x, *_: x):
         model, optimizer = start(sprites)
         list(train(model, optimizer, sprites[:12], sprites[12:], augment=change, **SETTINGS))
         ends.append(weights(model))

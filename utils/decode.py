@@ -12,10 +12,11 @@ import sys
 import threading
 import zipfile
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,19 +27,20 @@ from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square
 MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
 BLOCK_BYTES = 960_000  # of the pixels that are decoded in one go: 200 sprites at 40x40
 MAX_WORKERS = 61  # of which Windows can wait for no more
+LEAST_BLOCKS = 4  # that a worker must have to do, or it is not started
 SLOTS = 2  # blocks a worker, so that it finds the next one when it has done one
 WHITE = 255
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
 
 
-class Report(NamedTuple):
+class Outcome(NamedTuple):
     """What became of some files."""
 
     actions: Counter[str]  # how sprites were fitted
     errors: list[str]  # names of the files that cannot be read, each with the reason
 
 
-def decode_files(source: Path, names: list[str], pixels: np.ndarray) -> Report:
+def decode_files(source: Path, names: list[str], pixels: np.ndarray) -> Outcome:
     """Decode the sprites of a folder or zip into an array.
 
     Parameters
@@ -48,21 +50,26 @@ def decode_files(source: Path, names: list[str], pixels: np.ndarray) -> Report:
         Paths relative to the source.
     pixels : ndarray, shape (N, 3, S, S), uint8
         Filled; each sprite is fitted to its side S, and white where it cannot be read.
+
+    Returns
+    -------
+    Outcome
+        Errors in the order of the names.
     """
     size = max(1, BLOCK_BYTES // pixels[:1].nbytes)
     blocks = [slice(start, start + size) for start in range(0, len(names), size)]
     with open_reader(source) as read:
-        reports = {}
+        done = {}  # from the number of a block to its outcome
         if len(names) >= MANY and num_cores() > 1:
-            with suppress(BrokenProcessPool, OSError):  # a lack of memory, ...; one core does it
-                reports = decode_together(source, read, names, pixels, blocks)
+            with suppress(BrokenProcessPool, OSError):  # a lack of memory, ...; one core goes on
+                decode_together(source, read, names, pixels, blocks, done)
         for number, block in enumerate(blocks):
-            if number not in reports:
-                reports[number] = decode_block(read, names[block], pixels[block])
-    total = Report(Counter(), [])
+            if number not in done:
+                done[number] = decode_block(read, names[block], pixels[block])
+    total = Outcome(Counter(), [])
     for number in range(len(blocks)):
-        total.actions.update(reports[number].actions)
-        total.errors.extend(reports[number].errors)
+        total.actions.update(done[number].actions)
+        total.errors.extend(done[number].errors)
     return total
 
 
@@ -72,65 +79,71 @@ def decode_together(
     names: list[str],
     pixels: np.ndarray,
     blocks: list[slice],
-) -> dict[int, Report]:
+    done: dict[int, Outcome],
+) -> None:
     """Decode blocks of sprites into an array by one process for each core.
 
     This process is one of them: it begins before the others have started. They write their pixels
     into memory that all share, from which this one copies them. They are spawned, not forked: a
     fork would inherit locks and threads of all imports.
+
+    Parameters
+    ----------
+    source, names, pixels
+        As of `decode_files`.
+    read : callable
+        From a name to the bytes of the file.
+    blocks : list of slice
+        Of names and pixels.
+    done : dict
+        Takes the outcome of each block by its number, also of those before an error.
     """
-    count = min(num_cores() - 1, MAX_WORKERS)
+    count = max(1, min(num_cores() - 1, MAX_WORKERS, len(blocks) // LEAST_BLOCKS))
     context = multiprocessing.get_context("spawn")
     shape = (count * SLOTS, blocks[0].stop, *pixels.shape[1:])
-    shared = context.RawArray("B", math.prod(shape))
+    shared, stop = context.RawArray("B", math.prod(shape)), context.RawValue("B", 0)
     slots = as_slots(shared, shape)
-    pool = ProcessPoolExecutor(count, context, start_worker, (source, shared, shape))
+    pool = ProcessPoolExecutor(count, context, start_worker, (source, shared, shape, stop))
     waiting, free = deque(enumerate(blocks)), deque(range(len(slots)))
-    running, reports = {}, {}
-
-    def submit() -> None:
-        number, block = waiting.popleft()
-        slot = free.popleft()
-        running[pool.submit(decode_in_worker, names[block], slot)] = number, slot
-
+    running = {}  # from a future to the number of its block and its slot
     try:
-        with ctrl_c_ignored(), script_hidden():  # a worker starts with each of the first blocks
-            while waiting and len(running) < count:
-                submit()
         while waiting or running:
             for future in [future for future in running if future.done()]:
                 number, slot = running.pop(future)
-                reports[number] = future.result()
+                done[number] = future.result()
                 mine = pixels[blocks[number]]
                 mine[:] = slots[slot, : len(mine)]
                 free.append(slot)
             if waiting and free:
-                submit()
+                (number, block), slot = waiting.popleft(), free.popleft()
+                with ctrl_c_held(), script_hidden():  # for a worker may start with it
+                    future = pool.submit(decode_in_worker, names[block], slot)
+                running[future] = number, slot
             elif waiting:
                 number, block = waiting.popleft()
-                reports[number] = decode_block(read, names[block], pixels[block])
+                done[number] = decode_block(read, names[block], pixels[block])
             else:
                 wait(running, return_when=FIRST_COMPLETED)
     finally:
+        stop.value = 1
         pool.shutdown(cancel_futures=True)
-    return reports
 
 
-def decode_block(read: Callable[[str], bytes], names: list[str], pixels: np.ndarray) -> Report:
+def decode_block(read: Callable[[str], bytes], names: Iterable[str], pixels: np.ndarray) -> Outcome:
     """Decode the sprites of these names into an array, as `decode_files` does."""
-    report = Report(Counter(), [])
+    outcome = Outcome(Counter(), [])
     side = pixels.shape[-1]
     with bombs_are_errors():
         for index, name in enumerate(names):
             try:
                 sprite, action = fit_to_square(decode_png(read(name)), side)
             except DECODE_ERRORS as error:
-                report.errors.append(f"{name} ({reason(error)})")
+                outcome.errors.append(f"{name} ({reason(error)})")
                 pixels[index] = WHITE
                 continue
             pixels[index] = sprite.transpose(2, 0, 1)
-            report.actions[action] += 1
-    return report
+            outcome.actions[action] += 1
+    return outcome
 
 
 # ---- files
@@ -158,16 +171,20 @@ def read_limited(path: Path) -> bytes:
 
 
 @contextmanager
-def ctrl_c_ignored() -> Iterator[None]:
-    """Let processes that start here not take Ctrl-C, which goes to all; the parent answers it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
+def ctrl_c_held() -> Iterator[None]:
+    """Let processes that start here not take Ctrl-C, which goes to all; this one takes it after.
+
+    They inherit what their thread holds back. Windows has no such thing: a worker that is not
+    through with its imports yet takes it there.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
         return
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -189,14 +206,19 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def start_worker(source: Path, shared: ctypes.Array, shape: tuple[int, ...]) -> None:
+def start_worker(
+    source: Path, shared: ctypes.Array, shape: tuple[int, ...], stop: ctypes.c_ubyte
+) -> None:
     """Open the source and the shared memory for this process, which ends when its parent does."""
-    global reader, worker_read, worker_slots
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows it is not inherited
+    global reader, worker_read, worker_slots, worker_stop
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_parent, daemon=True).start()
     reader = open_reader(source)  # kept, for it closes the source when it goes
-    worker_read = reader.__enter__()
-    worker_slots = as_slots(shared, shape)
+    try:
+        worker_read = reader.__enter__()
+    except (OSError, zipfile.BadZipFile):
+        os._exit(1)  # without a word: the parent goes on alone, and says what it finds
+    worker_slots, worker_stop = as_slots(shared, shape), stop
 
 
 def end_with_parent() -> None:
@@ -210,6 +232,10 @@ def as_slots(shared: ctypes.Array, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(shared, np.uint8).reshape(shape)
 
 
-def decode_in_worker(names: list[str], slot: int) -> Report:
-    """Decode the sprites of these names, in the source that the worker has opened, into a slot."""
+def decode_in_worker(names: list[str], slot: int) -> Outcome:
+    """Decode the sprites of these names, in the source that the worker has opened, into a slot.
+
+    The parent may stop it at the next one.
+    """
+    names = takewhile(lambda _: not worker_stop.value, names)
     return decode_block(worker_read, names, worker_slots[slot])

@@ -122,7 +122,7 @@ def train(
     kl_weight: float,
     precision: str = "fp32",
     progress: Progress | None = None,
-    augment: Callable[[Tensor, Tensor], Tensor] | None = None,
+    augment: Callable[[Tensor, Tensor, float], Tensor] | None = None,
     average: VAE | None = None,
     decay: float = 0.0,
     take_step: Callable[..., Tensor] = train_step,
@@ -147,8 +147,8 @@ def train(
     progress : Progress, optional
         Where to begin, kept up to date in place; from the start if left out.
     augment : callable, optional
-        From a batch (B, 3, S, S), float32 in [0, 1], and its uniforms to the batch that is
-        trained on; see utils/augment.py.
+        From a batch (B, 3, S, S), float32 in [0, 1], its uniforms, and the share of the run that
+        is done, to the batch that is trained on; see utils/augment.py.
     average : VAE, optional
         A copy of the model that becomes the running average of its weights.
     decay : float
@@ -193,7 +193,7 @@ def train(
                 return
             x = to_float(train_sprites[order[step]])
             if augment:
-                x = augment(x, uniforms[step])
+                x = augment(x, uniforms[step], epoch / epochs)
             losses = take_step(model, optimizer, x, eps[step], **weights, precision=precision)
             progress.totals += losses
             progress.step = step + 1

@@ -50,10 +50,19 @@ class Logger:
         Of the run, for the progress bar.
     resumed_at : int, optional
         The epoch at which a run goes on; what was written of it and later ones is dropped.
+    is_augmented : bool
+        Then no number of epochs makes reconstructions sharp, and none is advised.
     """
 
-    def __init__(self, folder: Path, epochs: int, resumed_at: int | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        epochs: int,
+        resumed_at: int | None = None,
+        is_augmented: bool = False,
+    ):
         self.epochs = epochs
+        self.is_augmented = is_augmented
         self.first_epoch = resumed_at or 0
         self.timed_from: tuple[int, float] | None = None  # an epoch, and when it was over
         self.has_warned = False
@@ -179,11 +188,16 @@ class Logger:
         """Say how long the run will take, if that is long; a run that goes on has said it."""
         seconds = (time.perf_counter() - self.timed_from[1]) / TIMED_EPOCHS
         if seconds * self.epochs > SLOW_SECONDS and self.epochs > ENOUGH_EPOCHS > self.first_epoch:
-            self.say(
+            line = (
                 f"Time: about {duration(seconds * self.epochs)} for {self.epochs} epochs on this "
-                f"device. --epoch {ENOUGH_EPOCHS} takes {duration(seconds * ENOUGH_EPOCHS)}, and "
-                "is enough for sharp reconstructions."
             )
+            line += "device."
+            if not self.is_augmented:
+                line += (
+                    f" --epoch {ENOUGH_EPOCHS} takes {duration(seconds * ENOUGH_EPOCHS)}, and is "
+                    "enough for sharp reconstructions."
+                )
+            self.say(line)
 
     def say(self, line: str) -> None:
         """Print a line without disturbing the progress bar."""

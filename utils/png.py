@@ -131,5 +131,7 @@ def import_cv2():
 
 def reason(error: Exception) -> str:
     """Return why a file could not be read, in one line without its path."""
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return "not a PNG" if isinstance(error, Image.UnidentifiedImageError) else text
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not a PNG"
+    text = getattr(error, "strerror", None) or str(error)  # of the system, or of Pillow
+    return text.splitlines()[0] if text else type(error).__name__

@@ -23,7 +23,6 @@ RECIPES = {
         "lr": 2e-4,
         "min_lr": 0.0,
         "weight_decay": 1.0,
-        "ema": 0.998,
-        "epoch": 1000,
+        "epoch": 1200,
     },
 }
