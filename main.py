@@ -171,7 +171,8 @@ def get_args_parser() -> argparse.ArgumentParser:
         nargs="?",
         const="",
         metavar="DIR",
-        help="go on with the run in DIR and its arguments, or with the run of these arguments",
+        help="go on with the run in DIR and its arguments; without DIR with the run of the other "
+        "arguments, or start it",
     )
     group.add_argument(
         "--state_period",
@@ -205,6 +206,8 @@ def main(args: argparse.Namespace) -> None:
         resuming = run_folder.can_resume(folder)
         if not resuming:
             print(f"Nothing to resume: {folder} has no training state; starting at epoch 0.")
+            for other in run_folder.runs_with_state():
+                print(f"  There is another run; Ctrl-C, then: python main.py --resume {other}")
     check_args(args)
     if args.warmup_epochs is None:
         args.warmup_epochs = default_warmup(args.epoch)

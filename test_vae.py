@@ -173,7 +173,9 @@ def main(args: argparse.Namespace) -> None:
         "samples": titled(
             "Samples",
             grid(samples, COLUMNS, args.scale),
-            f"temperature {args.temperature:g}" if args.sampler == "prior" else KINDS[args.sampler],
+            f"prior, temperature {args.temperature:g}"
+            if args.sampler == "prior"
+            else KINDS[args.sampler],
         ),
         "reconstructions": draw_reconstructions(model, parts, metrics, finished, args.scale),
         "traversal": titled(
@@ -253,7 +255,7 @@ def draw_reconstructions(
     return titled(
         f"Reconstructions, {part}",
         labelled_rows(rows, scale),
-        f"all {len(pixels)}: MSE {found['mse']:.4f}, PSNR {found['psnr']:.1f} dB"
+        f"all {len(pixels)} as decoded: MSE {found['mse']:.4f}, PSNR {found['psnr']:.1f} dB"
         + (f", SSIM {found['ssim']:.3f}" if found["ssim"] is not None else ""),
     )
 

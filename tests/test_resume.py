@@ -168,9 +168,12 @@ def test_killed_before_the_first_state(train, unbroken, left):
         (FOLDER / "checkpoint_0.pt.tmp").write_bytes(b"half")
     if left == "arguments":
         shutil.copy(unbroken / FOLDER / "args.json", FOLDER)
+    Path("output_dir_other").mkdir()
+    Path("output_dir_other/state_3_0.pt").touch()
     code, out, err = train(*ARGUMENTS, "--resume")
     assert code == 0, err
     assert "starting at epoch 0" in out
+    assert "python main.py --resume output_dir_other\n" in out
     same(FOLDER, unbroken)
 
 

@@ -147,5 +147,5 @@ def sizes_of(state: dict[str, Tensor]) -> tuple[int, int, int]:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's text, short enough for a line of the console."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:120]
+    """Return the first line or sentence of an error's text, short enough for the console."""
+    return f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0][:120]

@@ -120,8 +120,8 @@ def number(low: float, high: float = math.inf, *, above: bool = False) -> Callab
 
 def span(low: float, high: float, above: bool = False) -> str:
     """Return an interval in words."""
-    start = f"above {low:g}" if above else f"from {low:g}"
-    return start if math.isinf(high) else f"{start} to {high:g}"
+    start = f"above {low}" if above else f"from {low}"
+    return start if math.isinf(high) else f"{start} to {high}"
 
 
 def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:

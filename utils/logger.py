@@ -67,7 +67,8 @@ class Logger:
         self.timed_from: tuple[int, float] | None = None  # an epoch, and when it was over
         self.has_warned = False
         self.unread: list[Report] = []
-        self.read_at = self.asked_at = self.started_at = time.perf_counter()
+        self.counted_at = self.asked_at = self.started_at = time.perf_counter()
+        self.num_counted, self.rate = 0, 0.0  # sprites, and sprites a second
         threading.excepthook = silence_disk_errors
         wait_for_a_later_second(folder)
         self.writer = SummaryWriter(str(folder), flush_secs=10, purge_step=resumed_at)
@@ -122,13 +123,22 @@ class Logger:
         """
         train = torch.stack([report.train for report in reports]).tolist()  # waits for the device
         val = torch.stack([report.val for report in reports]).tolist()
-        now = time.perf_counter()
-        rate = sum(report.num_sprites for report in reports) / (now - self.read_at)
-        self.read_at = now
+        self.measure_rate(sum(report.num_sprites for report in reports))
         for report, losses, val_losses in zip(reports, train, val, strict=True):
-            self.write(report, losses, val_losses, rate)
+            self.write(report, losses, val_losses)
 
-    def write(self, report: Report, losses: list[float], val_losses: list[float], rate: float):
+    def measure_rate(self, num_sprites: int) -> None:
+        """Count sprites that were trained on, and divide them by the time when it is long enough.
+
+        Two readings may follow at once, so that the time between them says nothing.
+        """
+        self.num_counted += num_sprites
+        seconds = time.perf_counter() - self.counted_at
+        if self.rate == 0 or seconds > READ_SECONDS:
+            self.rate = self.num_counted / seconds
+            self.num_counted, self.counted_at = 0, self.counted_at + seconds
+
+    def write(self, report: Report, losses: list[float], val_losses: list[float]) -> None:
         """Write one epoch to ``history.csv``, TensorBoard and the console."""
         loss, recon, *kl = losses
         val_loss, val_recon, *val_kl = val_losses
@@ -149,7 +159,7 @@ class Logger:
             "val/epoch_loss": val_loss,
             "val/epoch_reconstruct_loss": val_recon,
             "val/epoch_kl_divergence": sum(val_kl),
-            "train/sprites_per_second": rate,
+            "train/sprites_per_second": self.rate,
         }
         if epoch % DETAIL_PERIOD == 0 or epoch == self.epochs - 1:
             scalars |= {f"z_kl/{i:02d}": value for i, value in enumerate(kl)}
@@ -157,7 +167,7 @@ class Logger:
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, epoch)
 
-        self.bar.set_postfix_str(f"loss {loss:.1f}, {rate:,.0f} sprites/s", refresh=False)
+        self.bar.set_postfix_str(f"loss {loss:.1f}, {self.rate:,.0f} sprites/s", refresh=False)
         self.bar.update(epoch + 1 - self.bar.n)
         last = epoch == self.epochs - 1
         if self.bar.disable and (last or epoch % max(1, self.epochs // LINES_PER_RUN) == 0):
@@ -165,7 +175,7 @@ class Logger:
             left = (time.perf_counter() - at) / max(1, epoch - since) * (self.epochs - epoch - 1)
             self.say(
                 f"epoch {epoch}: loss {loss:.1f}, recon {recon:.2f}, kl {sum(kl):.1f}, "
-                f"held-out recon {val_recon:.2f}, {rate:,.0f} sprites/s"
+                f"held-out recon {val_recon:.2f}, {self.rate:,.0f} sprites/s"
                 + (f", {duration(left)} left" if epoch > since else "")
             )
 

@@ -107,6 +107,11 @@ def newest_run() -> Path:
     return max(runs, key=lambda run: (run / "args.json").stat().st_mtime_ns)
 
 
+def runs_with_state() -> list[Path]:
+    """Return the folders of all runs in this folder that can be gone on with."""
+    return sorted({path.parent for path in Path().glob("output_dir_*/state_*.pt")})
+
+
 def checkpoints(folder: Path) -> dict[int, Path]:
     """Return the checkpoints of a run by their epochs, first to last.
 
