@@ -371,11 +371,15 @@ def test_ctrl_c_ends_all_processes_without_a_word_of_the_workers(tmp_path, sprit
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot hold a signal back")
 def test_ctrl_c_is_held_back_and_not_lost():
     masked = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
-    with pytest.raises(KeyboardInterrupt), decode.ctrl_c_held():
-        child = subprocess.run([sys.executable, "-c", masked], capture_output=True, text=True)
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.05)
-        reached = True
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), decode.ctrl_c_held():
+            child = subprocess.run([sys.executable, "-c", masked], capture_output=True, text=True)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            reached = True
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert reached and child.stdout == "True\n"
 
 
