@@ -116,7 +116,7 @@ def decode_together(
                 free.append(slot)
             if waiting and free:
                 (number, block), slot = waiting.popleft(), free.popleft()
-                with ctrl_c_held(), script_hidden():  # for a worker may start with it
+                with ctrl_c_for_parent(), script_hidden():  # for a worker may start with it
                     future = pool.submit(decode_in_worker, names[block], slot)
                 running[future] = number, slot
             elif waiting:
@@ -171,11 +171,11 @@ def read_limited(path: Path) -> bytes:
 
 
 @contextmanager
-def ctrl_c_held() -> Iterator[None]:
-    """Let processes that start here not take Ctrl-C, which goes to all; this one takes it after.
+def ctrl_c_for_parent() -> Iterator[None]:
+    """Let processes that start here not take Ctrl-C, which goes to all: this one answers it.
 
-    They inherit what their thread holds back. Windows has no such thing: a worker that is not
-    through with its imports yet takes it there.
+    They inherit what this thread holds back meanwhile. Windows has no such thing: a worker that is
+    not through with its imports yet takes it there.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
