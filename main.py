@@ -206,8 +206,8 @@ def main(args: argparse.Namespace) -> None:
         resuming = run_folder.can_resume(folder)
         if not resuming:
             print(f"Nothing to resume: {folder} has no training state; starting at epoch 0.")
-            for other in run_folder.runs_with_state():
-                print(f"  There is another run; Ctrl-C, then: python main.py --resume {other}")
+            others = ", ".join(map(str, run_folder.runs_with_state()))
+            print(f"Other runs here, for --resume DIR: {others or 'none'}.")
     check_args(args)
     if args.warmup_epochs is None:
         args.warmup_epochs = default_warmup(args.epoch)

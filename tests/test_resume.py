@@ -173,7 +173,7 @@ def test_killed_before_the_first_state(train, unbroken, left):
     code, out, err = train(*ARGUMENTS, "--resume")
     assert code == 0, err
     assert "starting at epoch 0" in out
-    assert "python main.py --resume output_dir_other\n" in out
+    assert "Other runs here, for --resume DIR: output_dir_other.\n" in out
     same(FOLDER, unbroken)
 
 

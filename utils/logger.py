@@ -198,15 +198,11 @@ class Logger:
         """Say how long the run will take, if that is long; a run that goes on has said it."""
         seconds = (time.perf_counter() - self.timed_from[1]) / TIMED_EPOCHS
         if seconds * self.epochs > SLOW_SECONDS and self.epochs > ENOUGH_EPOCHS > self.first_epoch:
-            line = (
-                f"Time: about {duration(seconds * self.epochs)} for {self.epochs} epochs on this "
-            )
-            line += "device."
+            total, enough = duration(seconds * self.epochs), duration(seconds * ENOUGH_EPOCHS)
+            line = f"Time: about {total} for {self.epochs} epochs on this device."
             if not self.is_augmented:
-                line += (
-                    f" --epoch {ENOUGH_EPOCHS} takes {duration(seconds * ENOUGH_EPOCHS)}, and is "
-                    "enough for sharp reconstructions."
-                )
+                line += f" --epoch {ENOUGH_EPOCHS} takes {enough}, and is enough for sharp "
+                line += "reconstructions."
             self.say(line)
 
     def say(self, line: str) -> None:
