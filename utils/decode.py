@@ -29,7 +29,6 @@ BLOCK_BYTES = 960_000  # of the pixels that are decoded in one go: 200 sprites a
 MAX_WORKERS = 61  # of which Windows can wait for no more
 LEAST_BLOCKS = 4  # that a worker must have to do, or it is not started
 SLOTS = 2  # blocks a worker, so that it finds the next one when it has done one
-WHITE = 255
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
 
 
@@ -139,7 +138,7 @@ def decode_block(read: Callable[[str], bytes], names: Iterable[str], pixels: np.
                 sprite, action = fit_to_square(decode_png(read(name)), side)
             except DECODE_ERRORS as error:
                 outcome.errors.append(f"{name} ({reason(error)})")
-                pixels[index] = WHITE
+                pixels[index] = 255  # white
                 continue
             pixels[index] = sprite.transpose(2, 0, 1)
             outcome.actions[action] += 1
