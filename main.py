@@ -2,7 +2,8 @@
 
     python main.py --epoch 500
 
-Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in utils/engine.py.
+Sprites, model and loss are in utils/data_utils.py and model.py; the loop is in
+utils/training/engine.py.
 """
 
 import argparse
@@ -13,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils import run_folder
 from utils.cli import Parser, integer, number, run
 from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
-from utils.recipes import RECIPES
-from utils.resume import resumed_args, typed_arguments
+from utils.run import folder as run_folder
+from utils.run.resume import resumed_args, typed_arguments
+from utils.training.recipes import RECIPES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +67,7 @@ def get_args_parser() -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         default=False,
         help="mirror, move, bend, recolour and mix sprites at random, less towards the end of the "
-        "run; see utils/augment.py",
+        "run; see utils/training/augment.py",
     )
 
     group = parser.add_argument_group("model")
@@ -94,7 +95,7 @@ def get_args_parser() -> argparse.ArgumentParser:
         "--recipe",
         choices=RECIPES,
         default="default",
-        help="defaults of these arguments, as utils/recipes.py says; what is typed comes first",
+        help="defaults of these arguments; what is typed comes first",
     )
     group.add_argument("--epoch", type=integer(1), default=10000, help="number of epochs")
     group.add_argument("--batch_size", type=integer(1), default=256, help="sprites in a step")
@@ -216,12 +217,11 @@ def main(args: argparse.Namespace) -> None:
 
     import torch
 
-    from utils import state
-    from utils.checkpoint import load_vae
-    from utils.device import choose_device
-    from utils.engine import new_optimizer
-    from utils.fingerprint import fingerprint
-    from utils.precision import choose_precision
+    from utils.data_utils import fingerprint
+    from utils.run import state
+    from utils.run.checkpoint import load_vae
+    from utils.training.device import choose_device, choose_precision
+    from utils.training.engine import new_optimizer
 
     # Sprites: one uint8 tensor on the device.
     device, device_line = choose_device(args.device)
@@ -256,9 +256,7 @@ def main(args: argparse.Namespace) -> None:
 
 def load_parts(args: argparse.Namespace) -> tuple["Tensor", "Tensor", dict]:
     """Return the training sprites, the held-out ones, and the fingerprints of all."""
-    from utils.data_utils import divide, load_sprites
-    from utils.draws import split
-    from utils.fingerprint import fingerprints
+    from utils.data_utils import divide, fingerprints, load_sprites, split
 
     sprites = load_sprites(args.data_path, args.image_size)
     args.data_path = sprites.source
@@ -274,7 +272,7 @@ def load_parts(args: argparse.Namespace) -> tuple["Tensor", "Tensor", dict]:
 def new_model(args: argparse.Namespace, train_sprites: "Tensor") -> "VAE":
     """Return a model at the start of its training, on the CPU."""
     from model import VAE, initialize_from_data
-    from utils.pca_start import start_as_pca
+    from utils.training.pca_start import start_as_pca
 
     model = VAE(args.image_size, args.hidden_size, args.latent_size)
     if args.init != "torch":
@@ -302,16 +300,16 @@ def fit(
     resuming: bool,
 ) -> None:
     """Train what is in `trained`, from the start or from the newest state in the folder."""
-    from utils import state
-    from utils.augment import augment
-    from utils.checkpoint import save_weights
-    from utils.cuda_graph import GraphedStep
-    from utils.draws import prior_noise
-    from utils.engine import Progress, train, train_step
     from utils.interrupt import Deferred
-    from utils.logger import DETAIL_PERIOD, Logger, duration
-    from utils.snapshots import NUM_SAMPLES, reconstruction_table, save_snapshots
-    from utils.writer import Writer
+    from utils.run import state
+    from utils.run.checkpoint import save_weights
+    from utils.run.logger import DETAIL_PERIOD, Logger, duration
+    from utils.run.snapshots import NUM_SAMPLES, reconstruction_table, save_snapshots
+    from utils.run.writer import Writer
+    from utils.training.augment import augment
+    from utils.training.cuda_graph import GraphedStep
+    from utils.training.draws import prior_noise
+    from utils.training.engine import Progress, train, train_step
 
     progress = Progress()
     if resuming:

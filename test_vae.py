@@ -18,14 +18,10 @@ from torch import Tensor
 
 from model import VAE
 from utils.cli import integer, looking_parser, number, report, run
-from utils.data_utils import Sprites
-from utils.draws import prior_noise
-from utils.engine import decode, evaluate, reconstruct
-from utils.export import save_sprites
+from utils.data_utils import Sprites, to_uint8
 from utils.files import write_json
-from utils.finish import finish, finisher, noted
-from utils.interpolation import path
-from utils.latents import (
+from utils.latents.interpolation import path
+from utils.latents.runs import (
     Chosen,
     Run,
     choose_sprites,
@@ -36,8 +32,11 @@ from utils.latents import (
     open_run,
     run_sprites,
 )
-from utils.metrics import reconstruction_metrics
-from utils.plot import (
+from utils.latents.samplers import KINDS, draw_latents, run_sampler
+from utils.measures.metrics import reconstruction_metrics
+from utils.pictures.export import save_sprites
+from utils.pictures.finish import finish, finisher, noted
+from utils.pictures.plot import (
     MARGIN,
     Figure,
     captioned,
@@ -47,9 +46,9 @@ from utils.plot import (
     save_figure,
     save_gif,
     titled,
-    to_uint8,
 )
-from utils.sampler import KINDS, draw_latents, run_sampler
+from utils.training.draws import prior_noise
+from utils.training.engine import decode, evaluate, reconstruct
 
 Painter = Callable[[Tensor], Tensor]  # from latents, or from decoded sprites, to pictures
 
@@ -294,7 +293,7 @@ def draw_manifold(paint: Painter, scale: int) -> Figure:
 
 def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> dict:
     """Return the figures of reconstructions and of latent dimensions; prints both."""
-    from utils import bounds, recon_report
+    from utils.measures import bounds, recon_report
 
     settings = {"recon_weight": 10.0, "kl_weight": 1.0, "seed": 41} | run.settings
     weight = settings["recon_weight"] / (settings["kl_weight"] or 1.0)  # beside a KL of weight 1
@@ -313,7 +312,7 @@ def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[d
     Samples of the prior and of the given sampler, as they are decoded and finished, are measured
     against the training sprites, beside the held-out sprites. Prints the table.
     """
-    from utils import sample_report  # only where it is used: scikit-learn takes a second
+    from utils.measures import sample_report  # only where it is used: scikit-learn takes a second
 
     indices = known_indices(run, sprites)
     real, *held_out = (sprites.pixels[index].numpy() for index in indices.values())

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import torch
 
-from utils.checkpoint import load_vae
 from utils.cli import integer, looking_parser, report, run
-from utils.curves import read_history, save_error_curve
-from utils.engine import psnr, reconstruct, to_float
-from utils.finish import finish, noted
-from utils.latents import choose_sprites, open_run, run_sprites
-from utils.plot import MARGIN, captioned, join, save_figure, save_gif, shorten
-from utils.run_folder import checkpoints
+from utils.data_utils import to_float
+from utils.latents.runs import choose_sprites, open_run, run_sprites
+from utils.pictures.curves import read_history, save_error_curve
+from utils.pictures.finish import finish, noted
+from utils.pictures.plot import MARGIN, captioned, join, save_figure, save_gif, shorten
+from utils.run.checkpoint import load_vae
+from utils.run.folder import checkpoints
+from utils.training.engine import psnr, reconstruct
 
 FOLDER = "exp1-TimeInterpolation"
 DEFAULT_SPRITES = (1,)

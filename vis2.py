@@ -11,11 +11,11 @@ import argparse
 from pathlib import Path
 
 from utils.cli import add_corners, looking_parser, report, run
-from utils.engine import decode
-from utils.finish import finisher, noted
-from utils.interpolation import surface
-from utils.latents import choose_sprites, encode, open_run, run_sprites
-from utils.plot import beside_corners, grid, save_figure, save_gif
+from utils.latents.interpolation import surface
+from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
+from utils.pictures.finish import finisher, noted
+from utils.pictures.plot import beside_corners, grid, save_figure, save_gif
+from utils.training.engine import decode
 
 FOLDER = "exp2-PrarmsInterpolation"  # spelled so: it is the name that users' paths have
 DEFAULT_SPRITES = (9, 10, 12, 11)  # top left, top right, bottom left, bottom right

@@ -17,13 +17,12 @@ from pathlib import Path
 from torch import Tensor
 
 from utils.cli import add_corners, looking_parser, report, run
-from utils.curves import save_norm_curves
-from utils.engine import decode
 from utils.files import write_json
-from utils.finish import finisher, noted
-from utils.interpolation import angle, lerp, path, slerp, surface
-from utils.latents import choose_sprites, encode, open_run, run_sprites
-from utils.plot import (
+from utils.latents.interpolation import angle, lerp, path, slerp, surface
+from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
+from utils.pictures.curves import save_norm_curves
+from utils.pictures.finish import finisher, noted
+from utils.pictures.plot import (
     MARGIN,
     Figure,
     captioned,
@@ -33,6 +32,7 @@ from utils.plot import (
     save_figure,
     titled,
 )
+from utils.training.engine import decode
 
 FOLDER = "exp3-SlerpInterpolation"
 DEFAULT_SPRITES = (9, 10, 12, 11)  # top left, top right, bottom left, bottom right

@@ -28,9 +28,8 @@ def get_args_parser() -> Parser:
 
 def main(args) -> None:
     """Print the table."""
-    from utils.baselines import baseline_errors
-    from utils.data_utils import load_sprites
-    from utils.draws import split
+    from utils.data_utils import load_sprites, split
+    from utils.measures.baselines import baseline_errors
 
     sprites = load_sprites(args.data_path, args.image_size)
     names = sprites.names if args.split_by == "number" else None

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from PIL import Image
 
-from utils import decode
 from utils.cli import Parser, integer, run
-from utils.monsters import NUM_MONSTERS, draw_monster
+from utils.sprites import decode
+from utils.sprites.monsters import NUM_MONSTERS, draw_monster
 
 SIDE = 40  # pixels
 

@@ -28,11 +28,9 @@ from plain_loop import plain_epochs, png_files
 import main as training
 from model import VAE
 from utils.cli import Parser, integer, run
-from utils.data_utils import BUILT_IN, load_sprites
-from utils.device import choose_device
-from utils.draws import split
-from utils.engine import evaluate, new_optimizer, psnr, train
-from utils.precision import PRECISIONS, choose_precision
+from utils.data_utils import BUILT_IN, load_sprites, split
+from utils.training.device import PRECISIONS, choose_device, choose_precision
+from utils.training.engine import evaluate, new_optimizer, psnr, train
 
 TARGET = 27.0  # dB
 CUT_OFF = 30  # times our time

@@ -37,9 +37,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import main
 from model import VAE
 from utils import files
-from utils.checkpoint import load_vae, save_weights
 from utils.cli import Parser, integer, run
 from utils.data_utils import load_sprite, load_sprites
+from utils.run.checkpoint import load_vae, save_weights
 
 EPOCHS = 30
 ARGUMENTS = f"--epoch {EPOCHS} --hidden_size 48 --batch_size 8 --device cpu --data_path figure"
@@ -298,7 +298,7 @@ def png_seeds() -> list[bytes]:
 
 def write_sprites(folder: Path) -> None:
     """Write a few built-in monsters as PNGs."""
-    from utils.monsters import draw_monster, monster_name
+    from utils.sprites.monsters import draw_monster, monster_name
 
     folder.mkdir()
     for index in range(24):

@@ -24,11 +24,10 @@ from torch import nn
 
 from model import VAE, initialize_from_data
 from utils.cli import Parser, integer, run
-from utils.cuda_graph import GraphedStep
 from utils.data_utils import BUILT_IN, load_sprites
-from utils.device import choose_device
-from utils.engine import new_optimizer, train, train_step
-from utils.precision import PRECISIONS, choose_precision, products_in
+from utils.training.cuda_graph import GraphedStep
+from utils.training.device import PRECISIONS, choose_device, choose_precision, products_in
+from utils.training.engine import new_optimizer, train, train_step
 
 EPOCHS = 10_000  # of the default run
 LR = 5e-4

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from model import VAE
-from utils.data_utils import load_sprites
-from utils.engine import to_float
+from utils.data_utils import load_sprites, to_float
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from utils import data_utils, decode
-from utils.data_utils import divide, load_sprite, load_sprites
-from utils.draws import split
+from utils import data_utils
+from utils.data_utils import divide, load_sprite, load_sprites, split
+from utils.sprites import decode
 
 
 def zip_folder(folder, path):
@@ -278,7 +278,7 @@ import os
 import sys
 from pathlib import Path
 import numpy as np
-from utils import decode
+from utils.sprites import decode
 
 print("begun")
 decode.MANY, decode.BLOCK_BYTES, decode.num_cores = 2, 4800, lambda: 3
@@ -308,7 +308,7 @@ import os
 import sys
 from pathlib import Path
 import numpy as np
-from utils import decode
+from utils.sprites import decode
 
 decode_block = decode.decode_block
 

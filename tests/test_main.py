@@ -14,9 +14,9 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import main
-from utils.checkpoint import load_vae
-from utils.plot import MARGIN
-from utils.writer import Writer
+from utils.pictures.plot import MARGIN
+from utils.run.checkpoint import load_vae
+from utils.run.writer import Writer
 
 SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
 FOLDER = "output_dir_lr0.0005_epoch{}_latent16_hidden32"
@@ -59,7 +59,7 @@ def test_the_defaults_are_the_documented_ones():
         "cuda_graph": False,
     }
     assert documented.items() <= args.items()
-    from utils.run_folder import folder_name
+    from utils.run.folder import folder_name
 
     name = folder_name(main.get_args_parser().parse_args([]))
     assert str(name) == "output_dir_lr0.0005_epoch10000_latent16_hidden1024"
@@ -188,7 +188,7 @@ def test_a_recipe_and_a_split_by_number(train, sprite_folder):
     assert args["recipe"] == "generalize" and args["augment"] and args["lr"] == 2e-4
     assert args["epoch"] == 2 and args["batch_size"] == 4 and args["split_by"] == "number"
     # Whoever looks at the run finds the same split.
-    from utils.latents import known_split, open_run, run_sprites
+    from utils.latents.runs import known_split, open_run, run_sprites
 
     run = open_run(str(folder), None)
     parts = known_split(run, run_sprites(run))

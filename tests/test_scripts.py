@@ -15,11 +15,11 @@ import vis1
 import vis2
 import vis3
 from model import VAE
-from utils.checkpoint import load_vae, save_weights
 from utils.data_utils import load_sprites
-from utils.engine import decode
-from utils.latents import encode
-from utils.plot import MARGIN, grid
+from utils.latents.runs import encode
+from utils.pictures.plot import MARGIN, grid
+from utils.run.checkpoint import load_vae, save_weights
+from utils.training.engine import decode
 
 from .conftest import write_sprites
 

@@ -61,7 +61,7 @@ def looking_parser(description: str) -> Parser:
     group.add_argument(
         "--finish",
         action="store_true",
-        help="draw decoded sprites with an outline and few colours; see utils/finish.py",
+        help="draw decoded sprites with an outline and few colours; see utils/pictures/finish.py",
     )
     group.add_argument("--show", action="store_true", help="open the pictures when they are done")
     return parser

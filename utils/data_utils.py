@@ -4,10 +4,12 @@ sprites = load_sprites("figure", image_size=40)
 sprites.pixels  # (N, 3, 40, 40), uint8, on white
 """
 
+import hashlib
 import re
 import zipfile
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +17,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from utils.decode import MAX_FILE_BYTES, decode_files
-from utils.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
+from utils.sprites.decode import MAX_FILE_BYTES, decode_files
+from utils.sprites.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
 
 DEFAULT_PATH = "figure"
-BUILT_IN = "monsters"  # the data path that stands for the sprites of utils/monsters.py
+BUILT_IN = "monsters"  # the data path that stands for the sprites of utils/sprites/monsters.py
 
+DIGEST_BYTES = 8  # of a sprite: enough to tell a change from none
+NAMES_SHOWN = 5  # of changed sprites in a message
 MOVED = 1000  # sprites that `divide` moves at once
 MAX_ZIP_BYTES = 4 * 2**30  # of all PNGs of a zip, unpacked
 
@@ -75,7 +79,7 @@ def left_out_note(count: int) -> list[str]:
 
 def built_in_sprites(image_size: int, num_left_out: int = 0) -> Sprites:
     """Return the monsters that the repository draws by code."""
-    from utils.monsters import NUM_MONSTERS, draw_monster, monster_name
+    from utils.sprites.monsters import NUM_MONSTERS, draw_monster, monster_name
 
     pixels = np.empty((NUM_MONSTERS, 3, image_size, image_size), np.uint8)
     for index in range(NUM_MONSTERS):
@@ -216,3 +220,134 @@ def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tens
         done += len(index)
     pixels[done:] = held_out
     return pixels[:done], pixels[done:]
+
+
+# ---- the split
+
+
+def split(
+    num_sprites: int, val_ratio: float, seed: int, names: Sequence[str] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the indices of the training and of the held-out sprites, each in rising order.
+
+    Parameters
+    ----------
+    num_sprites : int
+        At least 2.
+    val_ratio : float
+        Share that is held out, in [0, 1); at least one sprite is, and at least one is not.
+    seed : int
+        The split depends on nothing else.
+    names : sequence of str, optional
+        File names of the sprites. With them, sprites of one number (see `number_of`) stay on one
+        side, and the share is one of numbers, not of sprites.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sprites, or all have one number.
+    """
+    if num_sprites < 2:
+        raise ValueError(
+            f"{num_sprites} sprite: at least 2 are needed, one to train on and one to hold out"
+        )
+    groups = range(num_sprites)
+    if names is not None:
+        index_of = {}
+        groups = [index_of.setdefault(number_of(name), len(index_of)) for name in names]
+    num_groups = max(groups) + 1
+    if num_groups < 2:
+        raise ValueError(f"--split_by number: all {num_sprites} sprites have one number; use file")
+    num_val = min(max(1, round(num_groups * val_ratio)), num_groups - 1)
+    order = np.random.default_rng(seed).permutation(num_groups)
+    held_out = torch.from_numpy(np.isin(list(groups), order[:num_val]))
+    return torch.nonzero(~held_out).flatten(), torch.nonzero(held_out).flatten()
+
+
+def number_of(name: str) -> str:
+    """Return the number that a file name begins with, or the whole name if it does not.
+
+    Forms of one creature share a number: "003MS.png" and "003MMS.png" are both "3".
+    """
+    match = re.match(r"\d+", PurePosixPath(name).name)
+    return str(int(match[0])) if match else name
+
+
+# ---- values
+
+
+def to_float(sprites: Tensor) -> Tensor:
+    """Return uint8 sprites as float32 in [0, 1]."""
+    return sprites.float() / 255
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Return images, uint8 or float in [0, 1], as uint8 on the CPU."""
+    images = images.detach().cpu()
+    if images.dtype != torch.uint8:
+        images = (images.float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return images
+
+
+# ---- which sprites these are
+
+
+def fingerprints(sprites: Sprites) -> dict[str, str | Tensor]:
+    """Return the names and a digest of the pixels of each sprite, by which a run knows its own.
+
+    Returns
+    -------
+    dict
+        ``names``, joined by NUL characters, and ``digests``, uint8 (N, 8): two things that are
+        quick to write, also for a million sprites.
+    """
+    digests = [
+        hashlib.blake2b(pixels, digest_size=DIGEST_BYTES).digest()
+        for pixels in sprites.pixels.numpy()
+    ]
+    return {
+        "names": "\0".join(sprites.names),
+        "digests": torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8),
+    }
+
+
+def fingerprint(prints: dict[str, str | Tensor]) -> str:
+    """Return one digest of the `fingerprints` of a set."""
+    digest = hashlib.sha256(prints["names"].encode())
+    digest.update(prints["digests"].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def check_sprites(known: dict[str, str | Tensor], now: dict[str, str | Tensor]) -> None:
+    """Compare the `fingerprints` of two sets.
+
+    Raises
+    ------
+    ValueError
+        If they differ, with the names that do.
+    """
+    if fingerprint(known) == fingerprint(now):
+        return
+    known, now = (
+        dict(
+            zip(
+                prints["names"].split("\0"),
+                prints["digests"].view(-1, DIGEST_BYTES).tolist(),
+                strict=True,
+            )
+        )
+        for prints in (known, now)
+    )
+    problems = [
+        f"{what}: {', '.join(names[:NAMES_SHOWN])}{', ...' if len(names) > NAMES_SHOWN else ''}"
+        for what, names in (
+            ("missing", [name for name in known if name not in now]),
+            ("new", [name for name in now if name not in known]),
+            ("changed", [name for name in known if now.get(name, known[name]) != known[name]]),
+        )
+        if names
+    ]
+    raise ValueError(
+        f"the sprites are not those that the run trained on ({'; '.join(problems)}); "
+        "put them back, or start a new run"
+    )

@@ -1,0 +1,127 @@
+import json
+import shutil
+
+import pytest
+import torch
+from PIL import Image
+
+from model import VAE
+from utils.data_utils import fingerprint, fingerprints, load_sprites, split, to_float
+from utils.latents.runs import choose_sprites, encode, known_split, open_run, run_sprites
+from utils.run.checkpoint import save_weights
+
+
+@pytest.fixture
+def sprites(sprite_folder):
+    for folder in ("a", "b"):
+        (sprite_folder / folder).mkdir()
+        shutil.copy(sprite_folder / "000.png", sprite_folder / folder / "twin.png")
+    return load_sprites(sprite_folder)  # 000.png to 011.png, a/twin.png, b/twin.png
+
+
+def make_run(folder, epochs=(0, 200), **settings):
+    folder.mkdir()
+    for epoch in epochs:
+        save_weights(folder / f"checkpoint_{epoch}.pt", VAE(40, 8, 2))
+    (folder / "args.json").write_text(json.dumps(settings))
+    return folder
+
+
+def test_sprites_by_index_name_and_path(sprites, tmp_path):
+    Image.new("RGB", (20, 20), "red").save(tmp_path / "mine.png")
+    wanted = ["3", "005.png", "b/twin.png", str(tmp_path / "mine.png")]
+    chosen = choose_sprites(sprites, wanted, ())
+    assert chosen.names == ["003.png", "005.png", "b/twin.png", "mine.png"]
+    assert torch.equal(chosen.pixels[:3], sprites.pixels[[3, 5, 13]])
+    assert (chosen.pixels[3, 1:] == 0).all() and (chosen.pixels[3, 0] == 255).all()
+
+
+def test_default_indices_are_taken_modulo_the_number(sprites):
+    assert choose_sprites(sprites, None, (1, 15, 28)).names == ["001.png", "001.png", "000.png"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("14", "there are 14 sprites, 0 to 13"),
+        ("-1", "there are 14 sprites, 0 to 13"),
+        ("twin.png", "which one of a/twin.png, b/twin.png?"),
+        ("05.png", "near it are 005.png"),
+        ("zzzzzz", "names run 000.png to b/twin.png"),
+    ],
+)
+def test_sprites_that_there_are_not(sprites, wanted, words):
+    with pytest.raises(ValueError) as error:
+        choose_sprites(sprites, [wanted], ())
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_wrong_number_of_sprites(sprites):
+    with pytest.raises(ValueError, match="needs 2 sprites, not 3"):
+        choose_sprites(sprites, ["1", "2", "3"], (), count=2)
+
+
+def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path / "output_dir_b", (0, 200, 1000))
+    make_run(tmp_path / "output_dir_a", (0, 50))
+    assert open_run(None, None).checkpoint.as_posix() == "output_dir_a/checkpoint_50.pt"
+    run = open_run("output_dir_b", None)
+    assert run.checkpoint.name == "checkpoint_1000.pt"  # by number, not by name
+
+
+def test_checkpoints_by_epoch_name_and_path(tmp_path):
+    run = make_run(tmp_path / "output_dir_b")
+    save_weights(run / "best.pt", VAE(40, 8, 3))
+    shutil.copy(run / "best.pt", tmp_path / "other.pth")
+    assert open_run(str(run), "0").checkpoint.name == "checkpoint_0.pt"
+    assert open_run(str(run), "best.pt").model.latent_size == 3
+    other = open_run(None, str(tmp_path / "other.pth"))
+    assert other.settings == {} and other.model.latent_size == 3
+
+
+def test_runs_and_checkpoints_that_there_are_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = make_run(tmp_path / "output_dir_b")
+    with pytest.raises(ValueError, match="has those of epochs 0, 200"):
+        open_run(str(run), "100")
+    with pytest.raises(ValueError, match="there is no run nowhere"):
+        open_run("nowhere", None)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"no checkpoint_\*\.pt in empty"):
+        open_run("empty", None)
+    shutil.rmtree(run)
+    with pytest.raises(ValueError, match=r"python main\.py comes first"):
+        open_run(None, None)
+
+
+def test_weights_from_elsewhere_need_a_data_path(tmp_path, sprite_folder):
+    save_weights(tmp_path / "other.pt", VAE(20, 8, 2))
+    run = open_run(None, str(tmp_path / "other.pt"))
+    with pytest.raises(ValueError, match="--data_path"):
+        run_sprites(run)
+    sprites = run_sprites(run, str(sprite_folder))
+    assert sprites.pixels.shape == (12, 3, 20, 20)
+    assert list(known_split(run, sprites)) == ["all sprites"]
+
+
+def test_the_split_of_a_run_is_known_while_its_sprites_are_the_same(tmp_path, sprite_folder):
+    sprites = load_sprites(sprite_folder)
+    settings = {
+        "data_path": str(sprite_folder),
+        "seed": 5,
+        "val_ratio": 0.2,
+        "sprites_sha256": fingerprint(fingerprints(sprites)),
+    }
+    run = open_run(str(make_run(tmp_path / "run", **settings)), None)
+    parts = known_split(run, run_sprites(run))
+    train, val = split(12, 0.2, 5)
+    assert torch.equal(parts["training"], sprites.pixels[train])
+    assert torch.equal(parts["held out"], sprites.pixels[val])
+    (sprite_folder / "000.png").unlink()
+    assert list(known_split(run, run_sprites(run))) == ["all sprites"]
+
+
+def test_encode_is_the_mean(sprites):
+    model = VAE(40, 8, 2)
+    assert torch.equal(encode(model, sprites.pixels), model.encode(to_float(sprites.pixels))[0])

@@ -1,0 +1,153 @@
+"""Each figure moves the right way on pictures that are made bad on purpose."""
+
+import cv2
+import numpy as np
+import pytest
+
+from utils.data_utils import load_sprites
+from utils.measures import sample_metrics as sm
+
+
+@pytest.fixture(scope="module")
+def real():
+    return monsters()[:400]
+
+
+@pytest.fixture(scope="module")
+def others():
+    return monsters()[400:550]
+
+
+def monsters():
+    order = np.random.default_rng(0).permutation(792)
+    return load_sprites("monsters").pixels.numpy()[order]
+
+
+def blurred(images):
+    soft = [cv2.GaussianBlur(image.transpose(1, 2, 0), (0, 0), 1.5) for image in images]
+    return np.stack(soft).transpose(0, 3, 1, 2)
+
+
+def noisy(images):
+    noise = np.random.default_rng(0).normal(0, 50, images.shape)
+    drawn = images.min(1, keepdims=True) < 240
+    return np.where(drawn, np.clip(images + noise, 0, 255), images).astype(np.uint8)
+
+
+def overlaid(images):
+    return (images // 2 + images[::-1] // 2 + 1).astype(np.uint8)
+
+
+def grey(images):
+    return np.repeat(images.mean(1, keepdims=True), 3, 1).astype(np.uint8)
+
+
+BAD = [blurred, noisy, overlaid, grey]
+
+
+@pytest.mark.parametrize("spoil", BAD)
+def test_sprite_distance_rises(real, others, spoil):
+    figures = sm.sprite_figures(real)
+    best = sm.sprite_distance(sm.sprite_figures(others), figures).mean()
+    bad = sm.sprite_distance(sm.sprite_figures(spoil(others)), figures).mean()
+    assert best < 0.2 and bad > 2 * best
+
+
+@pytest.mark.parametrize("spoil", [blurred, noisy, overlaid])
+def test_colors_rise_and_flatness_falls(others, spoil):
+    assert sm.color_count(spoil(others)).mean() > 2 * sm.color_count(others).mean()
+    assert sm.flatness(spoil(others)).mean() < 0.7 * sm.flatness(others).mean()
+
+
+def test_outline_goes_where_edges_are_soft(others):
+    assert sm.outline_share(others).mean() > 0.95
+    assert sm.outline_share(blurred(others)).mean() < 0.2
+
+
+def test_kernel_distance_sees_layout_and_not_speckle(real, others):
+    spoilt = (others, overlaid(others), blurred(others), noisy(others))
+    *sets, y = sm.pca_features(real, *spoilt, real)
+    good, mixed, soft, speckled = (sm.unbiased_mmd(x, y) for x in sets)
+    assert abs(good) < 0.002 and abs(speckled) < 0.002
+    assert mixed > 0.003 and soft > 0.003
+
+
+def test_kernel_distance_of_one_set_is_unbiased():
+    rng = np.random.default_rng(0)
+    found = [sm.unbiased_mmd(*rng.standard_normal((2, 30, 4))) for _ in range(200)]
+    assert abs(np.mean(found)) < 0.1 * np.std(found) * 3
+    assert np.isnan(sm.unbiased_mmd(np.ones((1, 4)), np.ones((3, 4))))
+
+
+def test_figures_by_hand():
+    picture = np.ones((40, 40, 3))
+    picture[10:20, 10:14] = (1, 0, 0)  # a red block of 10 x 4
+    picture[12:18, 11:13] = 1  # with a hole, which is filled
+    picture[30:33, 30:33] = (0, 0, 1)  # and a smaller blue one, which does not count
+    area, perimeter, fill, chroma, chroma_sd, luminance_sd, hue = sm.figures_of(picture)
+    assert (area, perimeter, fill) == (40, pytest.approx(28 / 40**0.5), 1)
+    assert chroma == pytest.approx(28 / 40) and chroma_sd == pytest.approx((0.7 * 0.3) ** 0.5)
+    assert luminance_sd == pytest.approx((1 - 0.299) * (0.7 * 0.3) ** 0.5)
+    assert hue == pytest.approx(1)
+    assert sm.figures_of(np.ones((40, 40, 3))) == (0,) * 7
+
+
+def test_two_opposite_hues_do_not_agree():
+    picture = np.ones((10, 10, 3))
+    picture[2:8, 2:5], picture[2:8, 5:8] = (1, 0, 0), (0, 1, 1)
+    assert sm.figures_of(picture)[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_empty_pictures_have_figures():
+    white = np.full((3, 3, 40, 40), 255, np.uint8)
+    assert not sm.sprite_figures(white).any()
+    assert not sm.outline_share(white).any() and not sm.color_count(white).any()
+    assert not sm.flatness(white).any()
+
+
+def test_copies_and_what_is_none(real, others):
+    groups = np.arange(len(real))
+    nearest, ratio = sm.nearest_sprites(noisy(real)[:20], [real], groups)
+    assert nearest.tolist() == list(range(20)) and (ratio < sm.COPY_RATIO).all()
+    between = (real[:20] // 2 + real[20:40] // 2).astype(np.uint8)
+    assert (sm.nearest_sprites(between, [real], groups)[1] > sm.COPY_RATIO).all()
+    assert (sm.nearest_sprites(others, [real], groups)[1] > sm.COPY_RATIO).mean() > 0.98
+
+
+def test_mirrored_copies_and_forms_of_one_creature(real):
+    mirrored = real[:10, :, :, ::-1]
+    groups = np.arange(len(real))
+    assert (sm.nearest_sprites(mirrored, [real], groups)[1] > sm.COPY_RATIO).any()
+    ratio = sm.nearest_sprites(mirrored, [real, real[..., ::-1]], groups)[1]
+    assert (ratio < 1e-4).all()
+    twice, numbers = np.concatenate([real, real]), np.concatenate([groups, groups])
+    assert (sm.nearest_sprites(real[:10], [twice], numbers)[1] < 1e-4).all()
+    assert (sm.nearest_sprites(real[:10], [real], groups * 0)[1] == 1).all()
+
+
+def test_overlap_of_silhouettes(real):
+    masks = np.stack([sm.silhouette(picture) for picture in sm.to_float(real[:30])])
+    assert sm.overlap(masks[:5], [masks]) == pytest.approx(np.ones(5))
+    assert (sm.overlap(masks[:5], [masks[5:]]) < 1).all()
+    assert sm.overlap(masks[:1, :, ::-1], [masks, masks[..., ::-1]]).max() <= 1
+
+
+@pytest.mark.parametrize("interval", [sm.bootstrap, sm.half_samples])
+def test_intervals_cover_the_truth(interval):
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(100):
+        low, high = interval(np.mean, rng.standard_normal(60))
+        hits += low < 0 < high
+    assert 85 <= hits <= 100
+    assert interval(np.mean, np.arange(9)) == interval(np.mean, np.arange(9))
+
+
+def test_real_sprites_against_real_ones(real_sprites):
+    pixels = load_sprites(real_sprites).pixels.numpy()
+    held_out, train = pixels[::10], np.delete(pixels, np.s_[::10], 0)
+    distance = sm.sprite_distance(sm.sprite_figures(held_out), sm.sprite_figures(train)).mean()
+    assert distance < 0.25
+    assert sm.outline_share(held_out).mean() > 0.9
+    assert 6 < sm.color_count(held_out).mean() < 9
+    assert 0.3 < sm.flatness(held_out).mean() < 0.45

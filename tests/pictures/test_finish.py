@@ -1,0 +1,132 @@
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from utils.data_utils import load_sprites
+from utils.measures import sample_metrics as sm
+from utils.pictures.finish import CLEAN, SHARP, edge, finish, finisher, light, noted, roughness
+from utils.pictures.plot import note
+
+
+@pytest.fixture(scope="module")
+def sprites():
+    return load_sprites("monsters").pixels[::8]  # 99 of them
+
+
+def sse(images, others):
+    return (images.float() / 255 - others.float() / 255).square().flatten(1).sum(1)
+
+
+def rough(sprites):
+    """Two sprites in one picture, with noise: like a decoded latent between them."""
+    mixed = sprites.numpy() / 2 + sprites.roll(1, 0).numpy() / 2
+    noise = np.random.default_rng(0).normal(0, 25, sprites.shape)
+    mixed = np.where(mixed.min(1, keepdims=True) < 240, mixed + noise, mixed)
+    return torch.from_numpy(np.clip(mixed, 0, 255) / 255).float()
+
+
+def test_sprites_pass_nearly_unchanged(sprites):
+    assert sse(finish(sprites), sprites).mean() < 1
+
+
+def test_a_sharp_reconstruction_only_loses_noise(sprites):
+    noise = 0.015 * torch.randn(sprites.shape, generator=torch.manual_seed(0))
+    sharp = (sprites / 255 + noise).clamp(0, 1)
+    finished = finish(sharp)
+    assert sse(finished, sharp * 255).mean() < 3
+    assert sse(finished, sprites).mean() < 0.7 * sse(sharp * 255, sprites).mean()
+
+
+def test_real_sprites_pass_nearly_unchanged(real_sprites):
+    pixels = load_sprites(real_sprites).pixels[::8]
+    assert sse(finish(pixels), pixels).mean() < 1
+
+
+def test_a_rough_picture_becomes_a_sprite(sprites):
+    raw = rough(sprites)
+    finished = finish(raw).numpy()
+    real = sm.sprite_figures(sprites.numpy())
+    before = sm.sprite_distance(sm.sprite_figures(raw.numpy(), sm.RAW_CUTOFF), real).mean()
+    assert sm.sprite_distance(sm.sprite_figures(finished), real).mean() < 0.8 * before
+    assert sm.outline_share(finished).mean() > 0.98
+    assert sm.color_count(finished).mean() < 12 < 60 < sm.color_count(raw.numpy()).mean()
+    assert sm.flatness(finished).mean() > 0.3
+    for image in finished[:20]:  # one component, on pure white
+        drawn = (image.min(0) < 255).astype(np.uint8)
+        assert cv2.connectedComponents(drawn, connectivity=4)[0] <= 2
+
+
+def test_the_same_picture_is_finished_alike_alone_and_in_a_batch(sprites):
+    raw = rough(sprites)[:6]
+    finished = finish(raw)
+    assert finished.dtype == torch.uint8 and finished.shape == raw.shape
+    cv2.setRNGSeed(7)
+    for i in range(6):
+        assert torch.equal(finish(raw[i, None])[0], finished[i])
+
+
+def test_bytes_and_floats_are_finished_alike(sprites):
+    raw = (rough(sprites)[:4] * 255).round().to(torch.uint8)
+    assert torch.equal(finish(raw), finish(raw.float() / 255))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("size", [1, 8, 40])
+def test_plain_and_tiny_pictures(value, size):
+    assert finish(torch.full((1, 3, size, size), value)).shape == (1, 3, size, size)
+
+
+def test_noise_is_finished_without_complaint():
+    for size in (1, 2, 5, 40):
+        images = torch.rand(3, 3, size, size, generator=torch.manual_seed(size))
+        assert finish(images).shape == (3, 3, size, size)
+
+
+def test_roughness_tells_sprites_from_noise(sprites):
+    noise = np.random.default_rng(0).normal(0, 0.25, (40, 40, 3)).astype(np.float32)
+    for clean in sprites[:30].permute(0, 2, 3, 1).numpy() / np.float32(255):
+        noisy = np.where(clean.min(2, keepdims=True) < 0.9, clean + noise, clean).clip(0, 1)
+        assert roughness(clean) < CLEAN / 2 < 0.12 < roughness(noisy)
+
+
+def test_edges_tell_sprites_from_blurred_ones(sprites):
+    for clean in sprites[:30].permute(0, 2, 3, 1).numpy() / np.float32(255):
+        blurred = cv2.GaussianBlur(clean, (0, 0), 2)
+        assert edge(clean) > SHARP > 1.5 * edge(blurred)
+        finished = finish(torch.from_numpy(blurred).permute(2, 0, 1)[None]).numpy()
+        assert sm.outline_share(finished).mean() > 0.95
+    assert edge(np.ones((40, 40, 3), np.float32)) == 1
+
+
+def test_thin_limbs_are_kept():
+    picture = torch.ones(1, 3, 40, 40)
+    picture[:, :, 10:26, 8:20] = torch.tensor([0.8, 0.3, 0.2])[:, None, None]
+    picture[:, :, 16:18, 20:32] = 0.3  # an arm, two pixels wide
+    picture = picture - 0.25 * torch.rand(picture.shape, generator=torch.manual_seed(0))
+    picture = torch.where(picture > 0.7, 1.0, picture)
+    assert (finish(picture)[0, :, 16:18, 20:31].amin(0) < 255).all()
+
+
+def test_light_comes_from_above_left():
+    mask = np.zeros((40, 40), bool)
+    mask[10:30, 10:30] = True
+    lit = light(mask)
+    assert lit[11, 11] > 0 > lit[28, 28] and np.abs(lit[mask]).max() == pytest.approx(1)
+
+
+def test_finisher_and_what_it_says():
+    images = torch.rand(1, 3, 8, 8)
+    assert finisher(False)(images) is images and finisher(True) is finish
+    figure = note("a")
+    assert noted(figure, False) is figure
+    assert any("finished" in text.text for text in noted(figure, True).texts)
+
+
+def test_a_hundred_samples_in_about_a_second(sprites):
+    raw = rough(sprites)
+    started = time.process_time()
+    finish(raw)
+    assert time.process_time() - started < 4  # allows for slow machines

@@ -1,0 +1,183 @@
+"""From the arguments of a script to a run, its model and its sprites, and to their latents.
+
+run = open_run(args.run, args.checkpoint)
+sprites = run_sprites(run, args.data_path)
+chosen = choose_sprites(sprites, args.sprites)
+mu = encode(run.model, chosen.pixels)
+"""
+
+import difflib
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model import VAE
+from utils.data_utils import (
+    Sprites,
+    fingerprint,
+    fingerprints,
+    load_sprite,
+    load_sprites,
+    number_of,
+    split,
+    to_float,
+)
+from utils.run.checkpoint import load_vae
+from utils.run.folder import checkpoints, newest_run, read_args
+
+
+class Run(NamedTuple):
+    """A trained model, and where it comes from."""
+
+    model: VAE
+    checkpoint: Path
+    folder: Path  # that the checkpoint lies in
+    settings: dict  # of args.json; empty for weights from elsewhere
+
+
+class Chosen(NamedTuple):
+    """Some sprites, in the order in which they were named."""
+
+    pixels: Tensor  # (K, 3, S, S), uint8
+    names: list[str]
+
+
+def open_run(folder: str | None, checkpoint: str | None) -> Run:
+    """Return a run's model.
+
+    Parameters
+    ----------
+    folder : str, optional
+        Of the run; the newest ``output_dir_*`` if left out.
+    checkpoint : str, optional
+        A file anywhere, the name of a file in the folder, or an epoch; the last epoch's if left
+        out.
+
+    Raises
+    ------
+    ValueError
+        If there is no such run or checkpoint, or it cannot be read.
+    """
+    if checkpoint is not None and folder is None and Path(checkpoint).is_file():
+        path = Path(checkpoint)
+    else:
+        run = Path(folder) if folder is not None else newest_run()
+        if not run.is_dir():
+            raise ValueError(f"there is no run {run}; python main.py makes one")
+        path = find_checkpoint(run, checkpoint)
+    model = load_vae(path).eval()
+    return Run(model, path, path.parent, read_args(path.parent))
+
+
+def find_checkpoint(folder: Path, checkpoint: str | None) -> Path:
+    """Return the path of a run's checkpoint, by its epoch or name; see `open_run`."""
+    if checkpoint is not None:
+        for path in (folder / checkpoint, Path(checkpoint)):
+            if path.is_file():
+                return path
+    found = checkpoints(folder)
+    if checkpoint is None:
+        return found[max(found)]
+    if not (checkpoint.isdecimal() and int(checkpoint) in found):
+        epochs = ", ".join(map(str, found))
+        raise ValueError(f"--checkpoint {checkpoint}: {folder} has those of epochs {epochs}")
+    return found[int(checkpoint)]
+
+
+def run_sprites(run: Run, data_path: str | None = None) -> Sprites:
+    """Return the sprites of a run, or those of another path, fitted to its size.
+
+    Raises
+    ------
+    ValueError
+        If the run does not say where its sprites are, or they cannot be read.
+    """
+    path = data_path or run.settings.get("data_path")
+    if path is None:
+        raise ValueError(f"{run.folder} has no args.json; say with --data_path where sprites are")
+    return load_sprites(path, run.model.input_size)
+
+
+def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
+    """Return the pixels that a run trained on and those that it held out.
+
+    Returns
+    -------
+    dict
+        "training" and "held out" if these are the sprites of the run, else "all sprites".
+    """
+    return {part: sprites.pixels[index] for part, index in known_indices(run, sprites).items()}
+
+
+def known_indices(run: Run, sprites: Sprites) -> dict[str, Tensor]:
+    """Return the indices of the sprites that `known_split` returns the pixels of."""
+    known = {"sprites_sha256", "val_ratio", "seed"} <= run.settings.keys()
+    if not known or run.settings["sprites_sha256"] != fingerprint(fingerprints(sprites)):
+        return {"all sprites": torch.arange(len(sprites.names))}
+    names = sprites.names if run.settings.get("split_by") == "number" else None
+    train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"], names)
+    return {"training": train, "held out": val}
+
+
+def creatures(names: list[str]) -> np.ndarray:
+    """Return which creature each sprite shows, by the number that its name begins with, (N,)."""
+    return np.unique([number_of(name) for name in names], return_inverse=True)[1]
+
+
+def choose_sprites(
+    sprites: Sprites, wanted: list[str] | None, default: tuple[int, ...], count: int | None = None
+) -> Chosen:
+    """Return sprites by index in sorted order, by name, or by path to any PNG.
+
+    Parameters
+    ----------
+    sprites : Sprites
+    wanted : list of str, optional
+    default : tuple of int
+        Indices if none are wanted, taken modulo the number of sprites.
+    count : int, optional
+        How many are needed.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, a name is unknown or ambiguous, or the count is wrong.
+    """
+    if wanted is None:
+        wanted = [str(index % len(sprites.names)) for index in default]
+    if count is not None and len(wanted) != count:
+        raise ValueError(f"--sprites needs {count} sprites, not {len(wanted)}")
+    found = [find_sprite(sprites, text) for text in wanted]
+    return Chosen(torch.stack([pixels for pixels, _ in found]), [name for _, name in found])
+
+
+def find_sprite(sprites: Sprites, wanted: str) -> tuple[Tensor, str]:
+    """Return the pixels and the name of one sprite; see `choose_sprites`."""
+    names = sprites.names
+    if re.fullmatch(r"-?\d+", wanted):
+        if not 0 <= int(wanted) < len(names):
+            raise ValueError(
+                f"--sprites {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"
+            )
+        return sprites.pixels[int(wanted)], names[int(wanted)]
+    matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
+    if len(matches) > 1:
+        raise ValueError(f"--sprites {wanted}: which one of {', '.join(matches)}?")
+    if matches:
+        return sprites.pixels[names.index(matches[0])], matches[0]
+    if Path(wanted).is_file():
+        size = sprites.pixels.shape[-1]
+        return load_sprite(wanted, size), Path(wanted).name
+    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
+    hint = f"near it are {', '.join(near)}" if near else f"names run {names[0]} to {names[-1]}"
+    raise ValueError(f"--sprites {wanted}: no sprite of this name among {len(names)}; {hint}")
+
+
+@torch.no_grad()
+def encode(model: VAE, pixels: Tensor) -> Tensor:
+    """Return the latent means of uint8 sprites, shape (N, latent_size)."""
+    return model.encode(to_float(pixels))[0]

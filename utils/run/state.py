@@ -1,0 +1,178 @@
+"""The state of a training run on disk: enough to go on as if nothing had happened.
+
+A state is a dictionary of what is trained (state dicts, whatever they are of), of the progress, and
+of what the bits depend on. There is no state of a generator in it, since all that is random comes
+from (seed, epoch). Two states are kept, ``state_{epoch}_{step}.pt``; an older one goes only when a
+newer one has been read back.
+"""
+
+import io
+import pickle
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from utils.data_utils import check_sprites
+from utils.files import read_verified, sum_path, verify
+from utils.run.checkpoint import first_line, write_tensors
+from utils.run.folder import state_paths, unfinished_files
+from utils.run.resume import changed_conditions
+from utils.training.engine import Progress
+
+KEPT = 2
+TIME_SHARE = 0.02  # of a run that writing its states may take
+
+
+class Stateful(Protocol):
+    """A model, an optimiser, an average, ...: whatever has a state dict."""
+
+    def state_dict(self) -> dict: ...
+
+    def load_state_dict(self, state_dict: dict) -> object: ...
+
+
+def copy_of(trained: dict[str, Stateful], progress: Progress, facts: dict) -> dict:
+    """Return all that a state holds, as it is now: training does not change it any more.
+
+    Parameters
+    ----------
+    trained : dict
+        All that is trained, by name: anything with ``state_dict`` and ``load_state_dict``.
+    progress : Progress
+    facts : dict
+        ``args``, ``sprites`` (their `fingerprints`) and ``conditions`` (what the bits depend on).
+    """
+    trained = {name: thing.state_dict() for name, thing in trained.items()}
+    return deepcopy({"trained": trained, **vars(progress)}) | facts
+
+
+def save(folder: Path, state: dict) -> None:
+    """Write a state, read it back, and only then remove all but the newest two.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    state : dict
+        See `copy_of`.
+
+    Raises
+    ------
+    FloatingPointError
+        If a tensor is not finite; nothing is written then.
+    """
+    path = folder / f"state_{state['epoch']}_{state['step']}.pt"
+    write_tensors(
+        path,
+        state,
+        refusal=f"weights are not finite numbers in epoch {state['epoch']}; what was written "
+        "before is whole. Try a lower --lr, a longer --warmup_epochs or other weights of the loss",
+    )
+    verify(path)
+    for old in state_paths(folder)[KEPT:]:
+        remove_state(old)
+
+
+def remove_state(path: Path) -> None:
+    """Remove a file and its sum."""
+    path.unlink()
+    sum_path(path).unlink(missing_ok=True)
+
+
+def conditions(device: torch.device) -> dict[str, object]:
+    """Return what the bits of a run depend on, besides its arguments and sprites."""
+    return {
+        "torch": str(torch.__version__),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def restore(
+    folder: Path, trained: dict[str, Stateful], progress: Progress, facts: dict
+) -> list[str]:
+    """Bring all that is trained and the progress to the newest whole state; see `save`.
+
+    Also removes what a killed process left unfinished, and states that are damaged.
+
+    Returns
+    -------
+    list of str
+        Lines for the console.
+
+    Raises
+    ------
+    ValueError
+        If no state is whole, or the sprites are others.
+    """
+    state, path, lines = load(folder)
+    check_sprites(state["sprites"], facts["sprites"])
+    for name, thing in trained.items():
+        thing.load_state_dict(state["trained"][name])
+    progress.epoch, progress.step, progress.totals = state["epoch"], state["step"], state["totals"]
+    newest = state_paths(folder).index(path)
+    for useless in [*unfinished_files(folder), *state_paths(folder)[:newest]]:
+        remove_state(useless)
+    lines += changed_conditions(state["conditions"], facts["conditions"])
+    return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
+
+
+def load(folder: Path) -> tuple[dict, Path, list[str]]:
+    """Return the newest state that is whole, its path, and a line for each newer one that is not.
+
+    Raises
+    ------
+    ValueError
+        If none is.
+    """
+    lines = []
+    for path in state_paths(folder):
+        try:
+            data = read_verified(path)
+            if not sum_path(path).is_file():
+                raise ValueError(f"{path} has lost its {sum_path(path).name}")
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            return state, path, lines
+        except (OSError, ValueError) as error:
+            lines.append(f"Left out: {error}.")
+        except (RuntimeError, pickle.UnpicklingError) as error:  # of another version of torch, say
+            lines.append(f"Left out: {path} ({first_line(error)}).")
+    raise ValueError(f"no training state in {folder} is whole; start anew with --overwrite")
+
+
+class Clock:
+    """Says when the next state is due.
+
+    Parameters
+    ----------
+    period : int or None
+        Epochs between two states; None for as often as two percent of the time allow.
+    """
+
+    def __init__(self, period: int | None):
+        self.period = period
+        self.counted_from = time.perf_counter()
+        self.cost = 0.0  # seconds of the last writing
+
+    def is_due(self, epochs_done: int) -> bool:
+        """Return whether a state is due after so many epochs; after the first one is, always.
+
+        From a state that is due by time, the time to the next one counts.
+        """
+        now, wait = time.perf_counter(), max(self.cost, 0.1) / TIME_SHARE
+        if self.period is not None and epochs_done > 1:
+            return epochs_done % self.period == 0
+        due = epochs_done == 1 or now - self.counted_from > wait
+        if due:
+            self.counted_from = now
+        return due
+
+    def time(self, write: Callable, *arguments: object) -> None:
+        """Write a state by calling a function, and note what it costs."""
+        started = time.perf_counter()
+        write(*arguments)
+        self.cost = time.perf_counter() - started

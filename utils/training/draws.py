@@ -1,0 +1,65 @@
+"""The one source of randomness in training: the draws of an epoch depend on (seed, epoch) alone.
+
+So an epoch can be repeated alone, and a run that goes on needs no state of a generator.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def epoch_draws(
+    seed: int,
+    epoch: int,
+    *,
+    num_sprites: int,
+    batch_size: int,
+    latent_size: int,
+    num_uniforms: int = 0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return which sprites make the batches of an epoch, their noise and their augmentation.
+
+    The uniforms are drawn last: with and without them the rest is the same.
+
+    An epoch has ``max(1, num_sprites // batch_size)`` batches of one size; the rest of the
+    permutation is dropped. A set smaller than a batch makes one batch of its own size.
+
+    Parameters
+    ----------
+    seed, epoch : int
+        Not negative.
+    num_sprites, batch_size, latent_size : int
+    num_uniforms : int
+        Random numbers that the augmentation of a sprite takes; 0 where there is none.
+
+    Returns
+    -------
+    order : Tensor, shape (steps, B), int64, in [0, num_sprites)
+    eps : Tensor, shape (steps, B, latent_size), float32, from N(0, I)
+    uniforms : Tensor, shape (steps, B, num_uniforms), float32, in [0, 1)
+    """
+    generator = np.random.default_rng((seed, epoch))
+    batch_size = min(batch_size, num_sprites)
+    steps = num_sprites // batch_size
+    order = generator.permutation(num_sprites)[: steps * batch_size]
+    eps = generator.standard_normal((steps, batch_size, latent_size), dtype=np.float32)
+    uniforms = generator.random((steps, batch_size, num_uniforms), dtype=np.float32)
+    order = torch.from_numpy(order).view(steps, batch_size)
+    return order, torch.from_numpy(eps), torch.from_numpy(uniforms)
+
+
+def held_out_noise(seed: int, num_sprites: int, latent_size: int) -> Tensor:
+    """Return the noise for the losses of held-out sprites, the same in every epoch of a run.
+
+    Returns
+    -------
+    eps : Tensor, shape (num_sprites, latent_size), float32, from N(0, I)
+    """
+    generator = np.random.default_rng((seed, 0, 1))  # no epoch has three numbers
+    return torch.from_numpy(generator.standard_normal((num_sprites, latent_size), np.float32))
+
+
+def prior_noise(seed: int, num_samples: int, latent_size: int) -> Tensor:
+    """Return latents from the prior N(0, I), float32 (num_samples, latent_size)."""
+    generator = np.random.default_rng((seed, 0, 2))
+    return torch.from_numpy(generator.standard_normal((num_samples, latent_size), np.float32))
