@@ -123,6 +123,11 @@ class VAE(nn.Module):
         return self.decode(self.reparameterize(mu, logvar, eps)), mu, logvar
 
 
+# By the names that --model takes and a run's args.json keeps. All take (input_size, hidden_size,
+# latent_size) and have encode, reparameterize, decode and forward as `VAE` has them.
+MODELS = {"mlp": VAE}
+
+
 @torch.no_grad()
 def initialize_from_data(model: VAE, sprites: Tensor) -> None:
     """Start the weights where signals and gradients pass through every layer.

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from model import VAE
-from utils.cli import integer, looking_parser, number, report, run
+from utils.cli import integer, looking_parser, number, report, run_script
 from utils.data_utils import Sprites, to_uint8
 from utils.files import write_json
 from utils.latents.interpolation import path
@@ -358,4 +358,4 @@ def overview(figures: dict[str, Figure]) -> Figure:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import torch
 
-from utils.cli import integer, looking_parser, report, run
+from utils.cli import integer, looking_parser, report, run_script
 from utils.data_utils import to_float
 from utils.latents.runs import choose_sprites, open_run, run_sprites
 from utils.pictures.curves import read_history, save_error_curve
 from utils.pictures.finish import finish, noted
 from utils.pictures.plot import MARGIN, captioned, join, save_figure, save_gif, shorten
-from utils.run.checkpoint import load_vae
+from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints
 from utils.training.engine import psnr, reconstruct
 
@@ -62,7 +62,8 @@ def main(args: argparse.Namespace) -> None:
         shown = {shorten(trained.checkpoint.name): trained.checkpoint}
 
     # Each checkpoint encodes and decodes all chosen sprites.
-    recon = torch.stack([reconstruct(load_vae(path), chosen.pixels) for path in shown.values()])
+    models = (load_model(path, trained.settings) for path in shown.values())
+    recon = torch.stack([reconstruct(model, chosen.pixels) for model in models])
     errors = (recon - to_float(chosen.pixels)).square().flatten(2).mean(2)  # (epochs, sprites)
     if args.finish:  # the picture alone: errors are those of the model
         recon = to_float(finish(recon.flatten(0, 1)).view_as(recon))
@@ -155,4 +156,4 @@ def default_epochs(epochs: list[int]) -> list[int]:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

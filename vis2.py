@@ -10,7 +10,7 @@ reconstructions. The four originals stand beside the corners.
 import argparse
 from pathlib import Path
 
-from utils.cli import add_corners, looking_parser, report, run
+from utils.cli import add_corners, looking_parser, report, run_script
 from utils.latents.interpolation import surface
 from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
 from utils.pictures.finish import finisher, noted
@@ -63,4 +63,4 @@ def edge_walk(steps: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

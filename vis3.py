@@ -16,7 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from utils.cli import add_corners, looking_parser, report, run
+from utils.cli import add_corners, looking_parser, report, run_script
 from utils.files import write_json
 from utils.latents.interpolation import angle, lerp, path, slerp, surface
 from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
@@ -160,4 +160,4 @@ def table(edges: dict[str, dict[str, float]]) -> Figure:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

@@ -27,10 +27,10 @@ from plain_loop import plain_epochs, png_files
 
 import main as training
 from model import VAE
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.data_utils import BUILT_IN, load_sprites, split
 from utils.training.device import PRECISIONS, choose_device, choose_precision
-from utils.training.engine import evaluate, new_optimizer, psnr, train
+from utils.training.engine import Parts, Progress, evaluate, new_optimizer, psnr, train
 
 TARGET = 27.0  # dB
 CUT_OFF = 30  # times our time
@@ -92,19 +92,10 @@ def our_run(recipe, pixels, device, precision: str) -> tuple[float, int, float]:
     train_index, val_index = split(len(pixels), recipe.val_ratio, recipe.seed)
     sprites, held_out = pixels[train_index].to(device), pixels[val_index].to(device)
     model = start(recipe, sprites).to(device)
-    epochs = train(
-        model,
-        new_optimizer(model, recipe.lr),
-        sprites,
-        held_out,
-        epochs=recipe.epoch,
-        batch_size=recipe.batch_size,
-        schedule=training.schedule_of(recipe),
-        seed=recipe.seed,
-        recon_weight=recipe.recon_weight,
-        kl_weight=recipe.kl_weight,
-        precision=precision,
-    )
+    args = training.resolved(recipe, precision=precision, data_path="")
+    config = training.config_of(args)
+    optimizer = new_optimizer(model, recipe.lr)
+    epochs = train(model, optimizer, Parts(sprites, held_out), config, Progress())
     return until_sharp(epochs, model, sprites, OUR_PERIOD, math.inf)
 
 
@@ -121,7 +112,7 @@ def plain_run(init: str, pixels, paths, device, limit: float) -> tuple[float, in
 def start(recipe, sprites) -> VAE:
     """Return the model of a recipe at its start."""
     torch.manual_seed(recipe.seed)
-    return training.new_model(recipe, sprites)
+    return training.start_model(recipe, sprites, is_resumed=False)
 
 
 def until_sharp(
@@ -157,4 +148,4 @@ def table(result: dict) -> str:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

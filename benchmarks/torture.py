@@ -37,9 +37,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import main
 from model import VAE
 from utils import files
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.data_utils import load_sprite, load_sprites
-from utils.run.checkpoint import load_vae, save_weights
+from utils.run.checkpoint import load_model, save_weights
 
 EPOCHS = 30
 ARGUMENTS = f"--epoch {EPOCHS} --hidden_size 48 --batch_size 8 --device cpu --data_path figure"
@@ -102,7 +102,7 @@ def start(*, full_at: int = 0) -> multiprocessing.Process:
         if full_at:
             files.os.fsync = full_disk(full_at)
         sys.argv = ["main.py", *ARGUMENTS.split(), "--resume"]
-        run(main.main, main.get_args_parser())
+        run_script(main.main, main.get_args_parser())
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
@@ -178,7 +178,7 @@ def damage_files(count: int, reference: Path, rng: random.Random) -> None:
         else:
             path.write_bytes(flip(whole, rng))
         try:
-            load_vae(path) if path.name.startswith("checkpoint") else files.read_verified(path)
+            load_model(path) if path.name.startswith("checkpoint") else files.read_verified(path)
         except ValueError as error:
             noticed += "is damaged" in str(error)
         path.write_bytes(whole)
@@ -247,7 +247,7 @@ def fuzz(count: int, rng: random.Random) -> None:
     torture("PNGs with sums", count - count // 2, seeds, mutate_png, "a.png", load_sprite, rng)
     save_weights(Path("seed.pt"), VAE(8, 16, 3))
     seed = Path("seed.pt").read_bytes()
-    torture("checkpoints", count // 10, [seed], mutate, "b.pt", load_vae, rng)
+    torture("checkpoints", count // 10, [seed], mutate, "b.pt", load_model, rng)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for index, data in enumerate(seeds):
@@ -309,4 +309,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of each break
     with contextlib.suppress(BrokenPipeError):
-        run(main_torture, get_args_parser())
+        run_script(main_torture, get_args_parser())

@@ -23,11 +23,10 @@ from plain_loop import plain_epochs, png_files
 from torch import nn
 
 from model import VAE, initialize_from_data
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.data_utils import BUILT_IN, load_sprites
-from utils.training.cuda_graph import GraphedStep
 from utils.training.device import PRECISIONS, choose_device, choose_precision, products_in
-from utils.training.engine import new_optimizer, train, train_step
+from utils.training.engine import Config, Parts, Progress, new_optimizer, train
 
 EPOCHS = 10_000  # of the default run
 LR = 5e-4
@@ -41,7 +40,6 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data_path", default=BUILT_IN, help="folder of PNGs of 40x40")
     parser.add_argument("--precision", choices=("auto", *PRECISIONS), default="auto")
     parser.add_argument("--device", help="as main.py takes it")
-    parser.add_argument("--cuda_graph", action="store_true", help="time the graph")
     parser.add_argument("--batch_size", type=integer(1), default=256)
     parser.add_argument("--rounds", type=integer(1), default=10, help="in which all takes turns")
     parser.add_argument("--json", action="store_true", help="print one JSON object alone")
@@ -63,8 +61,7 @@ def main(args: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         paths = png_files(sprites, Path(folder))
-        take_step = GraphedStep(say=say) if args.cuda_graph else train_step
-        ours = our_epochs(model, pixels, batch_size, precision, take_step)
+        ours = our_epochs(model, pixels, batch_size, precision)
         plain = plain_epochs(new_model(pixels, device), paths, device, batch_size=batch_size, lr=LR)
         num_epochs = 1 if device.type == "cpu" else 50  # a GPU would wait at the end of each
 
@@ -89,7 +86,6 @@ def main(args: argparse.Namespace) -> None:
         "device": describe(device),
         "torch": str(torch.__version__),
         "rounds": args.rounds,
-        "cuda_graph": args.cuda_graph and not take_step.is_eager,
     }
     print(json.dumps(result) if args.json else table(result))
 
@@ -105,22 +101,10 @@ def new_model(pixels: torch.Tensor, device: torch.device) -> VAE:
     return model.to(device)
 
 
-def our_epochs(model: VAE, pixels, batch_size: int, precision: str, take_step):
-    """Return the loop of main.py."""
-    return train(
-        model,
-        new_optimizer(model, LR),
-        pixels,
-        pixels[:8],
-        epochs=10**9,
-        batch_size=batch_size,
-        schedule=lambda epoch: LR,
-        seed=41,
-        recon_weight=10.0,
-        kl_weight=1.0,
-        precision=precision,
-        take_step=take_step,
-    )
+def our_epochs(model: VAE, pixels: torch.Tensor, batch_size: int, precision: str):
+    """Return the loop of main.py, without end and at a constant rate."""
+    config = Config(epochs=10**9, batch_size=batch_size, lr=LR, min_lr=LR, precision=precision)
+    return train(model, new_optimizer(model, LR), Parts(pixels, pixels[:8]), config, Progress())
 
 
 def flop_rate(shape: tuple[int, int, int], precision: str, device: torch.device) -> float:
@@ -209,4 +193,4 @@ def table(result: dict) -> str:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

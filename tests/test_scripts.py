@@ -18,7 +18,7 @@ from model import VAE
 from utils.data_utils import load_sprites
 from utils.latents.runs import encode
 from utils.pictures.plot import MARGIN, grid
-from utils.run.checkpoint import load_vae, save_weights
+from utils.run.checkpoint import load_model, save_weights
 from utils.training.engine import decode
 
 from .conftest import write_sprites
@@ -173,7 +173,7 @@ def test_progression_shows_each_checkpoints_own_reconstruction(script):
     x = load_sprites("figure").pixels[2, None]
     assert holds(picture, sprite_pixels(x[0], 2))
     for epoch in (0, 1, 2, 3, 4, 6, 8):
-        model = load_vae(f"{RUN}/checkpoint_{epoch}.pt")
+        model = load_model(f"{RUN}/checkpoint_{epoch}.pt")
         assert holds(picture, sprite_pixels(decode(model, encode(model, x))[0], 2)), epoch
 
 
@@ -212,7 +212,7 @@ def test_corners_of_the_grid_are_the_decoded_corners(script):
     script(vis2, "--sprites", 1, 2, 3, 4, "--steps", 4, "--scale", 1)
     picture = drawn("vis/exp2-PrarmsInterpolation/bilinear.png")
     x = load_sprites("figure").pixels[1:5]
-    model = load_vae(f"{RUN}/checkpoint_8.pt")
+    model = load_model(f"{RUN}/checkpoint_8.pt")
     for original, recon in zip(x, decode(model, encode(model, x)), strict=True):
         assert holds(picture, sprite_pixels(original, 1))
         assert holds(picture, sprite_pixels(recon, 1))
@@ -229,7 +229,7 @@ def test_numbers_of_slerp_against_lerp(script):
     script(vis3, "--sprites", 1, 2, 3, 3)
     numbers = json.loads(Path("vis/exp3-SlerpInterpolation/slerp_against_lerp.json").read_text())
     x = load_sprites("figure").pixels[[1, 2]]
-    a, b = encode(load_vae(f"{RUN}/checkpoint_8.pt"), x)
+    a, b = encode(load_model(f"{RUN}/checkpoint_8.pt"), x)
     cosine = torch.cosine_similarity(a, b, dim=0)
     top = numbers["edges"]["top"]
     assert top["angle"] == pytest.approx(torch.rad2deg(cosine.acos()).item(), rel=1e-3)
@@ -255,7 +255,7 @@ def test_metrics_and_pictures_of_the_test(script):
 
 def test_temperature_zero_draws_the_middle_of_the_prior(script):
     script(test_vae, "--temperature", 0, "--num_samples", 2, "--scale", 1)
-    model = load_vae(f"{RUN}/checkpoint_8.pt")
+    model = load_model(f"{RUN}/checkpoint_8.pt")
     middle = sprite_pixels(decode(model, torch.zeros(1, 3))[0], 1)
     assert holds(drawn("vis/test/samples.png"), middle)
 

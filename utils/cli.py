@@ -1,15 +1,23 @@
-"""What the scripts share at the command line. Imports no torch, so that --help answers at once."""
+"""What the scripts share at the command line: arguments, exit codes, and Ctrl-C.
+
+Imports no torch, so --help answers at once.
+"""
 
 import argparse
 import math
+import os
+import shlex
+import signal
+import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-
-from utils.interrupt import install
 
 EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -88,6 +96,11 @@ def report(paths: list[Path], show: bool) -> None:
             webbrowser.open(path.resolve().as_uri())
 
 
+def quoted(path: Path) -> str:
+    """Return a path as it is typed in a shell."""
+    return subprocess.list2cmdline([str(path)]) if os.name == "nt" else shlex.quote(str(path))
+
+
 def integer(low: int, high: float = math.inf) -> Callable[[str], int]:
     """Return an argparse type for whole numbers in [low, high]."""
 
@@ -124,27 +137,80 @@ def span(low: float, high: float, above: bool = False) -> str:
     return start if math.isinf(high) else f"{start} to {high}"
 
 
-def run(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+# ---- from a script to its exit code
+
+
+def run_script(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
     """Call `main` with the parsed arguments; turn what a user can mend into one line on stderr."""
-    install()
-    args = parser.parse_args()
-    try:
-        main(args)
-    except ValueError as error:
-        fail(parser.prog, error, EXIT_BAD_INPUT)
-    except (NotADirectoryError, FileExistsError, PermissionError) as error:
-        fail(parser.prog, f"{error.strerror}: {error.filename}", EXIT_BAD_INPUT)
-    except OSError as error:
-        fail(parser.prog, f"{error}; what was written before is whole", EXIT_FAILED)
-    except FloatingPointError as error:
-        fail(parser.prog, error, EXIT_FAILED)
-    except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and "memory" not in str(error):
-            raise
-        fail(parser.prog, "out of memory; try smaller sizes or another --device", EXIT_FAILED)
+    with handling(end_at_once), printing_never_fails():
+        args = parser.parse_args()
+        try:
+            main(args)
+        except ValueError as error:
+            fail(parser.prog, error, EXIT_BAD_INPUT)
+        except (NotADirectoryError, FileExistsError, PermissionError) as error:
+            fail(parser.prog, f"{error.strerror}: {error.filename}", EXIT_BAD_INPUT)
+        except OSError as error:
+            fail(parser.prog, f"{error}; what was written before is whole", EXIT_FAILED)
+        except FloatingPointError as error:
+            fail(parser.prog, error, EXIT_FAILED)
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "memory" not in str(error):
+                raise
+            fail(parser.prog, "out of memory; try smaller sizes or another --device", EXIT_FAILED)
 
 
 def fail(prog: str, message: object, code: int) -> None:
     """Print one line to stderr and exit."""
     print(f"{prog}: error: {message}", file=sys.stderr)
     sys.exit(code)
+
+
+@contextmanager
+def printing_never_fails() -> Iterator[None]:
+    """Replace letters that the console cannot show, and a missing console by a silent one."""
+    saved = sys.stdout, sys.stderr
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            if stream is None:  # pythonw, a detached service, >&-
+                setattr(sys, name, nowhere)
+            elif hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = saved
+
+
+# ---- signals
+
+
+@contextmanager
+def handling(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Let a function handle Ctrl-C and SIGTERM within this context.
+
+    Only the main thread may say so; in another one signals stay what the caller made of them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def end_at_once(number: int, _frame: object) -> None:
+    """End the program in one line, without a traceback; a second signal waits for nothing."""
+    for each in SIGNALS:
+        signal.signal(each, lambda number, _: os._exit(exit_code(number)))
+    print(f"stopped by {signal.Signals(number).name}", file=sys.stderr)
+    sys.exit(exit_code(number))
+
+
+def exit_code(number: int) -> int:
+    """Return the exit code of a process that ends by a signal, as shells count."""
+    return 128 + number

@@ -91,7 +91,7 @@ def test_runs_and_checkpoints_that_there_are_not(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"no checkpoint_\*\.pt in empty"):
         open_run("empty", None)
     shutil.rmtree(run)
-    with pytest.raises(ValueError, match=r"python main\.py comes first"):
+    with pytest.raises(ValueError, match=r"run python main\.py first"):
         open_run(None, None)
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from model import VAE
-from utils.run.checkpoint import load_vae, save_weights
+from model import MODELS, VAE
+from utils.run.checkpoint import load_model, save_weights
 
 
 class Harm:
@@ -22,7 +22,7 @@ class Harm:
 def test_weights_come_back_with_their_sizes(tmp_path):
     model = VAE(12, 24, 5)
     save_weights(tmp_path / "a.pt", model)
-    again = load_vae(tmp_path / "a.pt")
+    again = load_model(tmp_path / "a.pt")
     assert (again.input_size, again.hidden_size, again.latent_size) == (12, 24, 5)
     assert all(
         torch.equal(a, b)
@@ -34,24 +34,57 @@ def test_weights_come_back_with_their_sizes(tmp_path):
 def test_a_raw_state_dict_of_other_code_loads(tmp_path):
     state = dict(VAE(12, 24, 5).double().state_dict())
     torch.save(state, tmp_path / "other.pth")
-    assert load_vae(tmp_path / "other.pth").decoder[6].weight.dtype == torch.float32
+    assert load_model(tmp_path / "other.pth").decoder[6].weight.dtype == torch.float32
 
 
 def test_other_sizes_are_refused_with_the_right_ones(tmp_path):
     save_weights(tmp_path / "a.pt", VAE(12, 24, 5))
-    load_vae(tmp_path / "a.pt", (12, 24, 5))
+    settings = {"image_size": 12, "hidden_size": 24, "latent_size": 5}
+    load_model(tmp_path / "a.pt", settings)
     with pytest.raises(ValueError, match="--image_size 12 --hidden_size 24 --latent_size 5"):
-        load_vae(tmp_path / "a.pt", (12, 24, 6))
+        load_model(tmp_path / "a.pt", settings | {"latent_size": 6})
+
+
+def test_the_arguments_of_a_run_say_what_its_model_is(tmp_path, monkeypatch):
+    class Other(VAE):
+        """Another architecture, whose weights have names and shapes of their own."""
+
+        def __init__(self, *sizes):
+            super().__init__(*sizes)
+            self.more = torch.nn.Linear(2, 2)
+
+    settings = {"model": "other", "image_size": 12, "hidden_size": 24, "latent_size": 5}
+    save_weights(tmp_path / "a.pt", Other(12, 24, 5))
+    with pytest.raises(ValueError, match="does not hold the weights of"):
+        load_model(tmp_path / "a.pt")
+    monkeypatch.setitem(MODELS, "other", Other)
+    assert type(load_model(tmp_path / "a.pt", settings)) is Other
+
+
+def test_names_that_wrappers_change_are_changed_back(tmp_path):
+    model = VAE(8, 16, 3)
+    for prefix in ("_orig_mod.", "module.", "_orig_mod.module.", "module._orig_mod."):
+        state = {prefix + name: value for name, value in model.state_dict().items()}
+        torch.save(state, tmp_path / "a.pt")
+        again = load_model(tmp_path / "a.pt")
+        assert torch.equal(again.encoder[1].weight, model.encoder[1].weight)
+
+
+def test_weights_inside_a_dictionary_are_named(tmp_path):
+    state = VAE(8, 16, 3).state_dict()
+    torch.save({"model": state, "epoch": 1, "ema": state}, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="weights are under its key 'model' and 'ema'"):
+        load_model(tmp_path / "a.pt")
 
 
 def test_safetensors_of_the_same_keys_load(tmp_path):
     model = VAE(12, 24, 5)
     save_file(model.state_dict(), tmp_path / "a.safetensors")
-    again = load_vae(tmp_path / "a.safetensors")
+    again = load_model(tmp_path / "a.safetensors")
     assert torch.equal(again.encoder[1].weight, model.encoder[1].weight)
     (tmp_path / "a.safetensors").write_bytes(os.urandom(100))
     with pytest.raises(ValueError, match="not a readable checkpoint"):
-        load_vae(tmp_path / "a.safetensors")
+        load_model(tmp_path / "a.safetensors")
 
 
 def test_a_flipped_bit_is_noticed_though_torch_reads_it(tmp_path):
@@ -62,7 +95,7 @@ def test_a_flipped_bit_is_noticed_though_torch_reads_it(tmp_path):
     path.write_bytes(data)
     torch.load(path, weights_only=True)
     with pytest.raises(ValueError, match="is damaged"):
-        load_vae(path)
+        load_model(path)
 
 
 def test_weights_that_are_not_finite_are_not_written(tmp_path):
@@ -98,6 +131,6 @@ def test_what_is_no_checkpoint_is_refused_and_nothing_runs(tmp_path):
     assert len(paths) == 13
     for path in [*paths, tmp_path / "missing.pt", tmp_path]:
         with pytest.raises(ValueError) as error:
-            load_vae(path)
+            load_model(path)
         assert "\n" not in str(error.value) and str(path) in str(error.value)
     assert not (tmp_path / "harmed").exists()

@@ -1,5 +1,5 @@
-import copy
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,17 +8,18 @@ from torch import nn
 from utils.files import sum_path
 from utils.run import state
 from utils.run.folder import state_paths
+from utils.training.augment import Augmentation
 from utils.training.engine import Progress
 
-FACTS = {
-    "args": {"lr": 1e-3},
-    "sprites": {"names": "a.png\0b.png", "digests": torch.arange(16, dtype=torch.uint8)},
-    "conditions": {"torch": "3.0", "device": "cpu", "threads": 2},
-}
+IDENTITY = state.Identity(
+    settings={"lr": 1e-3},
+    sprites={"names": "a.png\0b.png", "digests": torch.arange(16, dtype=torch.uint8)},
+    conditions={"torch": "3.0", "device": "cpu", "threads": 2},
+)
 
 
-def make(seed):
-    """Something trained: a model, an optimiser with moments, and an average beside them."""
+def make(seed, *progress):
+    """Something trained: a model, an optimiser with moments, and how far they are."""
     torch.manual_seed(seed)
     model = nn.Linear(3, 2)
     optimizer = torch.optim.Adam(model.parameters())
@@ -26,18 +27,17 @@ def make(seed):
         optimizer.zero_grad()
         model(torch.randn(4, 3)).square().sum().backward()
         optimizer.step()
-    average = torch.optim.swa_utils.AveragedModel(model)
-    return {"model": model, "optimizer": optimizer, "average": average}
+    return state.Training(model, optimizer, Progress(*progress))
 
 
-def as_bytes(trained):
+def as_text(training):
     torch.set_printoptions(precision=10, threshold=10**6)
-    return repr([thing.state_dict() for thing in trained.values()])
+    return repr([training.model.state_dict(), training.optimizer.state_dict()])
 
 
 def write(folder, epoch, step=0, seed=0):
-    progress = Progress(epoch, step, torch.arange(3.0) if step else None)
-    state.save(folder, state.copy_of(make(seed), progress, FACTS))
+    training = make(seed, epoch, step, torch.arange(3.0) if step else None)
+    state.save(folder, state.copy_of(training, IDENTITY))
 
 
 def paths(folder):
@@ -45,12 +45,12 @@ def paths(folder):
 
 
 def test_everything_comes_back(tmp_path):
-    trained, other = make(0), make(1)
-    assert as_bytes(trained) != as_bytes(other)
-    state.save(tmp_path, state.copy_of(trained, Progress(7, 2, torch.arange(3.0)), FACTS))
-    progress = Progress()
-    lines = state.restore(tmp_path, other, progress, FACTS)
-    assert as_bytes(trained) == as_bytes(other)
+    trained, other = make(0, 7, 2, torch.arange(3.0)), make(1)
+    assert as_text(trained) != as_text(other)
+    state.save(tmp_path, state.copy_of(trained, IDENTITY))
+    lines = state.restore(tmp_path, other, IDENTITY)
+    assert as_text(trained) == as_text(other)
+    progress = other.progress
     assert (progress.epoch, progress.step, progress.totals.tolist()) == (7, 2, [0, 1, 2])
     assert lines == ["Resuming in epoch 7, at step 2."]
 
@@ -85,9 +85,9 @@ def test_a_damaged_state_falls_back_to_the_one_before(tmp_path):
     for bad in (bytes(flipped), whole[: len(whole) // 2], b""):
         newest.write_bytes(bad)
         sum_path(newest).write_bytes(its_sum)
-        progress = Progress()
-        lines = state.restore(tmp_path, make(1), progress, FACTS)
-        assert progress.epoch == 1
+        training = make(1)
+        lines = state.restore(tmp_path, training, IDENTITY)
+        assert training.progress.epoch == 1
         assert "state_2_0.pt is damaged" in lines[0]
         assert paths(tmp_path) == ["state_1_0.pt"]  # what is damaged takes no place of a whole one
 
@@ -109,37 +109,47 @@ def test_no_whole_state_is_an_error(tmp_path):
 @pytest.mark.parametrize("where", ["model", "optimizer"])
 def test_what_is_not_finite_is_not_written(tmp_path, where):
     write(tmp_path, 1)
-    trained = make(0)
+    training = make(0, 2)
     with torch.no_grad():
         if where == "model":
-            trained["model"].weight[0, 0] = torch.nan
+            training.model.weight[0, 0] = torch.nan
         else:
-            moments = trained["optimizer"].state[trained["model"].weight]
+            moments = training.optimizer.state[training.model.weight]
             moments["exp_avg"][0, 0] = torch.inf
     with pytest.raises(FloatingPointError, match="in epoch 2"):
-        state.save(tmp_path, state.copy_of(trained, Progress(2), FACTS))
+        state.save(tmp_path, state.copy_of(training, IDENTITY))
     assert paths(tmp_path) == ["state_1_0.pt"]
 
 
 def test_changed_sprites_are_named(tmp_path):
     write(tmp_path, 1)
-    facts = copy.deepcopy(FACTS)
-    facts["sprites"]["names"] = "b.png\0c.png"
+    others = replace(IDENTITY, sprites=IDENTITY.sprites | {"names": "b.png\0c.png"})
     with pytest.raises(ValueError, match=r"missing: a\.png; new: c\.png; changed: b\.png"):
-        state.restore(tmp_path, make(1), Progress(), facts)
+        state.restore(tmp_path, make(1), others)
 
 
 def test_changed_conditions_are_a_line(tmp_path):
     write(tmp_path, 1)
-    facts = FACTS | {"conditions": FACTS["conditions"] | {"threads": 4}}
-    lines = state.restore(tmp_path, make(1), Progress(), facts)
+    others = replace(IDENTITY, conditions=IDENTITY.conditions | {"threads": 4})
+    lines = state.restore(tmp_path, make(1), others)
     assert "Bits may differ" in lines[0] and "threads was 2 and is 4" in lines[0]
+
+
+def test_what_augmentation_takes_is_part_of_what_is_checked(tmp_path):
+    cpu, augmentation = torch.device("cpu"), Augmentation()
+    known, stronger = (
+        state.conditions(cpu, a) for a in (augmentation, augmentation._replace(shift=3.0))
+    )
+    assert state.changed_conditions(known, known) == []
+    (line,) = state.changed_conditions(known, stronger)
+    assert line.startswith("Bits may differ") and "augmentation was" in line
+    assert known["augmentation"][-1] == augmentation.num_uniforms
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
     write(tmp_path, 1)
     (tmp_path / "state_2_0.pt.tmp").write_bytes(b"half")
-    state.restore(tmp_path, make(1), Progress(), FACTS)
+    state.restore(tmp_path, make(1), IDENTITY)
     assert not list(tmp_path.glob("*.tmp"))
 
 

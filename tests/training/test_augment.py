@@ -4,11 +4,8 @@ import pytest
 import torch
 
 from utils.training.augment import (
-    DEFAULT,
-    NUM_UNIFORMS,
-    Strengths,
+    Augmentation,
     Uniforms,
-    augment,
     faded,
     move,
     paste,
@@ -17,7 +14,8 @@ from utils.training.augment import (
 )
 from utils.training.draws import epoch_draws
 
-NOTHING = Strengths(*[0] * len(Strengths()))
+DEFAULT = Augmentation()
+NOTHING = Augmentation(*[0] * len(DEFAULT))
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def x():
 
 @pytest.fixture
 def uniforms():
-    return torch.rand(5, NUM_UNIFORMS, generator=torch.manual_seed(1))
+    return torch.rand(5, DEFAULT.num_uniforms, generator=torch.manual_seed(1))
 
 
 def moved(x, mirror=False, bend=None, **given):
@@ -45,15 +43,15 @@ def turned(x, degrees):
 
 
 def test_no_strength_changes_nothing(x, uniforms):
-    assert torch.equal(augment(x, uniforms, strengths=NOTHING), x)
+    assert torch.equal(NOTHING(x, uniforms), x)
     uniforms[:] = 0.5  # the middle of each change, and no share
-    assert torch.equal(augment(x, uniforms), x)
+    assert torch.equal(DEFAULT(x, uniforms), x)
 
 
-@pytest.mark.parametrize("name", Strengths._fields)
+@pytest.mark.parametrize("name", Augmentation._fields)
 def test_each_strength_changes_something_alone(x, uniforms, name):
     strengths = NOTHING._replace(**{name: 30 if name == "rotate" else 1})
-    assert not torch.equal(augment(x, uniforms, strengths=strengths), x)
+    assert not torch.equal(strengths(x, uniforms), x)
 
 
 def test_mirror_twice_is_the_sprite(x):
@@ -115,9 +113,9 @@ def test_strengths_fall_towards_the_end_of_a_run(x, uniforms):
     assert faded(DEFAULT, 0.0) == faded(DEFAULT, 0.4) == DEFAULT
     assert faded(DEFAULT, 0.7).shift == pytest.approx(0.6 * DEFAULT.shift)
     assert faded(DEFAULT, 1.0) == pytest.approx([0.2 * strength for strength in DEFAULT])
-    late = augment(x, uniforms, 0.9)
-    assert torch.equal(late, augment(x, uniforms, strengths=faded(DEFAULT, 0.9)))
-    assert not torch.equal(late, augment(x, uniforms))
+    late = DEFAULT(x, uniforms, 0.9)
+    assert torch.equal(late, faded(DEFAULT, 0.9)(x, uniforms))
+    assert not torch.equal(late, DEFAULT(x, uniforms))
 
 
 def test_hue_keeps_grey_white_and_the_mean_of_the_channels(x):
@@ -136,7 +134,7 @@ def test_a_third_of_a_turn_permutes_the_channels(x):
 
 def test_white_stays_white(uniforms):
     white = torch.ones(5, 3, 8, 8)
-    assert (augment(white, uniforms) == 1).all()
+    assert (DEFAULT(white, uniforms) == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -159,21 +157,21 @@ def test_shifts_are_as_likely_as_their_strength_says(most, shares):
 
 
 def test_it_is_a_function_of_its_arguments(x, uniforms):
-    first = augment(x, uniforms)
+    first = DEFAULT(x, uniforms)
     torch.manual_seed(7)
     before = x.clone()
-    assert torch.equal(augment(x, uniforms), first) and torch.equal(x, before)
+    assert torch.equal(DEFAULT(x, uniforms), first) and torch.equal(x, before)
     assert first.shape == x.shape and first.min() >= 0 and first.max() <= 1
 
 
 def test_a_sprite_of_which_nothing_is_pasted_does_not_depend_on_its_batch(x, uniforms):
     uniforms[:, Uniforms._fields.index("is_pasted")] = 1
-    one_by_one = [augment(x[i : i + 1], uniforms[i : i + 1]) for i in range(5)]
-    assert torch.equal(torch.cat(one_by_one), augment(x, uniforms))
+    one_by_one = [DEFAULT(x[i : i + 1], uniforms[i : i + 1]) for i in range(5)]
+    assert torch.equal(torch.cat(one_by_one), DEFAULT(x, uniforms))
 
 
 def test_an_epoch_draws_what_it_takes(x):
     *_, uniforms = epoch_draws(
-        41, 3, num_sprites=5, batch_size=5, latent_size=2, num_uniforms=NUM_UNIFORMS
+        41, 3, num_sprites=5, batch_size=5, latent_size=2, num_uniforms=DEFAULT.num_uniforms
     )
-    assert augment(x, uniforms[0]).shape == x.shape
+    assert DEFAULT(x, uniforms[0]).shape == x.shape

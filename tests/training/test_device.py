@@ -13,7 +13,7 @@ from utils.training.device import (
     products_in,
     why_no_cuda,
 )
-from utils.training.engine import new_optimizer, train_step
+from utils.training.engine import Config, new_optimizer, train_step
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -120,15 +120,10 @@ def test_a_bf16_step_is_an_fp32_step_but_for_rounding():
         torch.manual_seed(0)
         model = VAE(8, 64, 3)
         optimizer = new_optimizer(model)
+        config = Config(epochs=1, precision=precision)
         for _ in range(5):
             losses[precision] = train_step(
-                model,
-                optimizer,
-                to_float(sprites),
-                torch.zeros(16, 3),
-                recon_weight=10.0,
-                kl_weight=1.0,
-                precision=precision,
+                model, optimizer, to_float(sprites), torch.zeros(16, 3), config
             )
         assert {weight.dtype for weight in model.parameters()} == {torch.float32}
         moments = next(iter(optimizer.state.values()))

@@ -1,5 +1,5 @@
 import math
-from copy import deepcopy
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -7,9 +7,13 @@ import torch
 
 from model import VAE, initialize_from_data, vae_loss
 from utils.data_utils import to_float
-from utils.training.augment import NUM_UNIFORMS, augment
+from utils.lr_sched import learning_rate
+from utils.training.augment import Augmentation
 from utils.training.draws import epoch_draws, held_out_noise
 from utils.training.engine import (
+    Config,
+    Parts,
+    Progress,
     evaluate,
     loss_vector,
     new_optimizer,
@@ -17,17 +21,9 @@ from utils.training.engine import (
     reconstruct,
     train,
     train_step,
-    update_average,
 )
 
-SETTINGS = {
-    "epochs": 3,
-    "batch_size": 4,
-    "schedule": lambda epoch: 2.0**-10 / (epoch + 1) ** 2,
-    "seed": 41,
-    "recon_weight": 10.0,
-    "kl_weight": 1.0,
-}
+CONFIG = Config(epochs=3, batch_size=4, lr=2**-10, min_lr=0.0)
 
 
 @pytest.fixture
@@ -42,17 +38,24 @@ def start(sprites):
     return model, torch.optim.Adam(model.parameters(), fused=True)
 
 
+def run(sprites, config=CONFIG, **options):
+    """Train on the first 12 sprites; return the model and its reports."""
+    model, optimizer = start(sprites)
+    parts = Parts(sprites[:12], sprites[12:])
+    return model, list(train(model, optimizer, parts, config, Progress(), **options))
+
+
 def weights(model):
     return torch.cat([value.flatten() for value in model.state_dict().values()])
 
 
 def test_a_run_is_the_steps_that_its_draws_name(sprites):
-    model, optimizer = start(sprites)
-    reports = list(train(model, optimizer, sprites[:12], sprites[12:], **SETTINGS))
+    model, reports = run(sprites)
 
     twin, adam = start(sprites)
     for epoch in range(3):
-        adam.param_groups[0]["lr"] = torch.tensor(2.0**-10 / (epoch + 1) ** 2).item()
+        lr = learning_rate(epoch, lr=2**-10, min_lr=0.0, warmup_epochs=0, epochs=3)
+        adam.param_groups[0]["lr"] = torch.tensor(lr).item()
         order, eps, _ = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
         losses = []
         for indices, noise in zip(order, eps, strict=True):
@@ -64,91 +67,64 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
             adam.step()
             losses.append(loss.item())
         assert reports[epoch].train[0].item() == pytest.approx(sum(losses) / 3, rel=1e-5)
-        assert reports[epoch].lr == 2.0**-10 / (epoch + 1) ** 2
+        assert reports[epoch].lr == lr
     assert torch.equal(weights(model), weights(twin))
     expected = evaluate(twin, sprites[12:], held_out_noise(41, 2, 3))
     assert torch.equal(reports[-1].val, expected)
     assert [report.num_sprites for report in reports] == [12, 12, 12]
 
 
+class Darken:
+    """An augmentation that keeps what it is given."""
+
+    num_uniforms = 7
+
+    def __init__(self, factor=0.5):
+        self.factor, self.seen, self.shares = factor, [], []
+
+    def __call__(self, x, uniforms, done):
+        self.seen.append(uniforms)
+        self.shares.append(done)
+        return self.factor * x
+
+
 def test_augmentation_is_handed_each_batch_and_its_uniforms(sprites):
-    seen, shares = [], []
-
-    def darken(x, uniforms, done):
-        seen.append(uniforms)
-        shares.append(done)
-        return 0.5 * x
-
-    model, optimizer = start(sprites)
-    list(train(model, optimizer, sprites[:12], sprites[12:], augment=darken, **SETTINGS))
+    darken = Darken()
+    ends = [weights(run(sprites, replace(CONFIG, augmentation=darken))[0])]
     for epoch in range(3):
         *_, uniforms = epoch_draws(
-            41, epoch, num_sprites=12, batch_size=4, latent_size=3, num_uniforms=NUM_UNIFORMS
+            41, epoch, num_sprites=12, batch_size=4, latent_size=3, num_uniforms=7
         )
-        assert torch.equal(torch.stack(seen[3 * epoch : 3 * epoch + 3]), uniforms)
-    assert shares == [0, 0, 0, 1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3]
+        assert torch.equal(torch.stack(darken.seen[3 * epoch : 3 * epoch + 3]), uniforms)
+    assert darken.shares == [0, 0, 0, 1 / 3, 1 / 3, 1 / 3, 2 / 3, 2 / 3, 2 / 3]
 
-    ends = [weights(model)]
-    for change in (None, lambda x, *_: x):
-        model, optimizer = start(sprites)
-        list(train(model, optimizer, sprites[:12], sprites[12:], augment=change, **SETTINGS))
-        ends.append(weights(model))
+    ends += [weights(run(sprites, replace(CONFIG, augmentation=a))[0]) for a in (None, Darken(1))]
     assert not torch.equal(ends[0], ends[1])
     assert torch.equal(ends[1], ends[2])  # its random numbers leave all others as they are
 
 
-def test_the_average_by_hand(sprites):
-    model, optimizer = start(sprites)
-    average = deepcopy(model)
-    expected, steps = weights(model), 0
-
-    def look():  # before each step, so that the weights are those after the step before
-        nonlocal expected, steps
-        if steps:
-            d = min(0.5, (1 + steps) / (10 + steps))
-            expected = d * expected + (1 - d) * weights(model)
-            assert torch.allclose(weights(average), expected, atol=1e-6)
-        steps += 1
-        return False
-
-    options = {"average": average, "decay": 0.5, "should_stop": look}
-    settings = SETTINGS | {"epochs": 5}
-    reports = list(train(model, optimizer, sprites[:12], sprites[12:], **settings, **options))
-    assert steps == 15  # the bound of the decay changes at step 8
-    # Held-out losses are the average's, and the model is trained as without one.
-    eps = held_out_noise(41, 2, 3)
-    assert torch.equal(reports[-1].val, evaluate(average, sprites[12:], eps))
-    assert not torch.equal(reports[-1].val, evaluate(model, sprites[12:], eps))
-    twin, optimizer = start(sprites)
-    list(train(twin, optimizer, sprites[:12], sprites[12:], **settings))
-    assert torch.equal(weights(model), weights(twin))
-
-
 def test_same_seed_same_weights_bit_for_bit(sprites):
-    ends = []
-    for seed in (41, 41, 42):
-        model, optimizer = start(sprites)
-        list(train(model, optimizer, sprites[:12], sprites[12:], **SETTINGS | {"seed": seed}))
-        ends.append(weights(model))
-    assert torch.equal(ends[0], ends[1])
-    assert not torch.equal(ends[0], ends[2])
+    a, b, c = (weights(run(sprites, replace(CONFIG, seed=seed))[0]) for seed in (41, 41, 42))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
 
 
 def test_it_stops_before_the_step_when_asked(sprites):
     model, optimizer = start(sprites)
     answers = iter([False] * 4 + [True])
-    reports = train(
-        model, optimizer, sprites[:12], sprites[12:], should_stop=lambda: next(answers), **SETTINGS
-    )
+    progress = Progress()
+    parts = Parts(sprites[:12], sprites[12:])
+    reports = train(model, optimizer, parts, CONFIG, progress, lambda: next(answers))
     assert [report.epoch for report in reports] == [0]  # three steps; the fourth is of epoch 1
     assert optimizer.state[model.decoder[0].weight]["step"] == 4
+    assert (progress.epoch, progress.step) == (1, 1)
 
 
 def test_training_learns(sprites):
     model, optimizer = start(sprites)
     before = evaluate(model, sprites)[1]
-    settings = SETTINGS | {"epochs": 150, "schedule": lambda _: 1e-3}
-    list(train(model, optimizer, sprites, sprites[:2], **settings))
+    config = replace(CONFIG, epochs=150, lr=1e-3, min_lr=1e-3)
+    list(train(model, optimizer, Parts(sprites, sprites[:2]), config, Progress()))
     assert evaluate(model, sprites)[1] < 0.25 * before
 
 
@@ -174,17 +150,15 @@ def test_nothing_in_a_step_waits_for_the_device_and_no_shape_depends_on_data():
     model = VAE(8, 32, 3).to("meta")
     optimizer = torch.optim.Adam(model.parameters())
     sprites = torch.zeros(14, 3, 8, 8, dtype=torch.uint8, device="meta")
-    uniforms = torch.zeros(4, NUM_UNIFORMS, device="meta")
+    augment = Augmentation()
+    uniforms = torch.zeros(4, augment.num_uniforms, device="meta")
     x = augment(to_float(sprites[torch.arange(4, device="meta")]), uniforms)
     assert x.shape == (4, 3, 8, 8)
     with pytest.raises((RuntimeError, NotImplementedError)):
         x.mean().item()
     with patch.object(optimizer, "step", lambda: None):  # Adam's own kernels are torch's matter
-        losses = train_step(
-            model, optimizer, x, torch.zeros(4, 3, device="meta"), recon_weight=10.0, kl_weight=1.0
-        )
+        losses = train_step(model, optimizer, x, torch.zeros(4, 3, device="meta"), CONFIG)
     assert losses.shape == (5,) and losses.device.type == "meta"
-    update_average(deepcopy(model), model, 0.9, 10)
     evaluated = evaluate(model, sprites, torch.zeros(14, 3, device="meta"))
     assert evaluated.device.type == "meta"
 

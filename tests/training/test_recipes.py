@@ -22,7 +22,7 @@ def test_a_recipe_sets_arguments_that_there_are(name):
 
 def test_no_recipe_is_the_default_one():
     assert parse() == parse("--recipe", "default")
-    assert not parse().augment and parse().ema == 0 and parse().split_by == "file"
+    assert not parse().augment and parse().split_by == "file"
 
 
 def test_what_is_typed_comes_first():
@@ -35,5 +35,7 @@ def test_what_is_typed_comes_first():
 
 def test_recipes_of_two_parsers_do_not_mix():
     parser = main.get_args_parser()
-    assert parser.parse_args(["--recipe", "generalize"]).augment
-    assert not main.get_args_parser().parse_args([]).augment
+    assert parser.parse_args(["--recipe", "generalize"]).epoch == 1200
+    for again in (parser, main.get_args_parser()):
+        args = again.parse_args([])
+        assert args.epoch == 10_000 and not args.augment

@@ -26,7 +26,7 @@ from utils.data_utils import (
     split,
     to_float,
 )
-from utils.run.checkpoint import load_vae
+from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args
 
 
@@ -69,8 +69,8 @@ def open_run(folder: str | None, checkpoint: str | None) -> Run:
         if not run.is_dir():
             raise ValueError(f"there is no run {run}; python main.py makes one")
         path = find_checkpoint(run, checkpoint)
-    model = load_vae(path).eval()
-    return Run(model, path, path.parent, read_args(path.parent))
+    settings = read_args(path.parent)
+    return Run(load_model(path, settings).eval(), path, path.parent, settings)
 
 
 def find_checkpoint(folder: Path, checkpoint: str | None) -> Path:

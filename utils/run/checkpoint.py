@@ -1,7 +1,7 @@
 """Weights on disk: whole or not at all, and read without running what is in the file.
 
 save_weights(folder / "checkpoint_200.pt", model)
-model = load_vae("output_dir_.../checkpoint_200.pt")
+model = load_model(folder / "checkpoint_200.pt", read_args(folder))
 """
 
 import io
@@ -13,12 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model import VAE
+from model import MODELS, VAE
 from utils.files import read_verified, write_with_sum
+
+SIZES = ("image_size", "hidden_size", "latent_size")  # the arguments that a model is made of
+WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before each key
 
 
 def save_weights(path: Path, model: VAE) -> None:
-    """Write the raw state dict, on the CPU, and its sum beside it.
+    """Write the raw state dict, on the CPU, and its checksum beside it.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def save_weights(path: Path, model: VAE) -> None:
 
 
 def write_tensors(path: Path, content: dict, *, refusal: str) -> None:
-    """Write what `torch.load` reads with weights_only, and its sum beside it.
+    """Write what `torch.load` reads with weights_only, and its checksum beside it.
 
     Raises
     ------
@@ -47,45 +50,79 @@ def write_tensors(path: Path, content: dict, *, refusal: str) -> None:
     write_with_sum(path, partial(torch.save, content))
 
 
-def load_vae(path: str | Path, expected_sizes: tuple[int, int, int] | None = None) -> VAE:
-    """Return the VAE that a file of weights holds, on the CPU.
+def load_model(path: str | Path, settings: dict | None = None) -> VAE:
+    """Return the model that a file of weights holds, on the CPU.
 
     Parameters
     ----------
     path : str or Path
-        A raw state dict with the keys of `VAE`, saved here or by other code. Sizes are read from
-        the shapes of the weights.
-    expected_sizes : (input_size, hidden_size, latent_size), optional
+        A raw state dict, saved here or by other code.
+    settings : dict, optional
+        The arguments of its run, which say what the model is. If left out (or if they do not
+        say), the file is taken for a `VAE`, whose sizes are read from the shapes of the weights.
 
     Raises
     ------
     ValueError
-        If there is no such file, it is not the state dict of a VAE of this design, or its sizes
-        are not the expected ones.
+        If there is no such file, or it does not hold the weights of that model.
     """
     state = read_state(path)
     try:
-        sizes = sizes_of(state)
+        name, sizes = described(settings or {}) or ("mlp", sizes_of(state))
         with torch.device("meta"):  # no memory and no random start for weights that come anyway
-            model = VAE(*sizes)
+            model = MODELS[name](*sizes)
         model.load_state_dict(state, assign=True)
-    except (IndexError, KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"{path} does not hold the weights of this VAE, encoder.{{1,3,5,7,9}} and "
-            f"decoder.{{0,2,4,6}} with weight and bias ({first_line(error)})"
-        ) from None
+    except (IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} does not hold the weights of {hint(state, error)}") from None
     if not is_finite(state):
         raise ValueError(f"{path} holds weights that are not finite numbers")
-    model.float()
-    if expected_sizes and sizes != expected_sizes:
-        options = ("--image_size", "--hidden_size", "--latent_size")
-        mend = " ".join(f"{option} {size}" for option, size in zip(options, sizes, strict=True))
-        raise ValueError(f"{path} holds a model of other sizes; give {mend}")
-    return model
+    return model.float()
+
+
+def described(settings: dict) -> tuple[str, list[int]] | None:
+    """Return the name and the sizes of the model that a run's arguments describe, if they do."""
+    if not settings.keys() >= set(SIZES):
+        return None
+    return settings.get("model", "mlp"), [settings[size] for size in SIZES]
+
+
+def hint(state: dict[str, Tensor], error: Exception) -> str:
+    """Return which model a state dict does not fit, and which it would."""
+    try:
+        options = zip(SIZES, sizes_of(state), strict=True)
+        fits = " ".join(f"--{option} {size}" for option, size in options)
+        return f"a model of these sizes; its own are {fits}, or its keys are others"
+    except (IndexError, KeyError, ValueError):
+        return (
+            "this VAE, encoder.{1,3,5,7,9} and decoder.{0,2,4,6} with weight and bias "
+            f"({first_line(error)})"
+        )
+
+
+def sizes_of(state: dict[str, Tensor]) -> tuple[int, int, int]:
+    """Return (image_size, hidden_size, latent_size) from the shapes of a VAE's weights.
+
+    Raises
+    ------
+    IndexError, KeyError, ValueError
+        If the keys or shapes are not those of a VAE for square RGB sprites.
+    """
+    hidden_size, num_values = state["encoder.1.weight"].shape
+    latent_size = state["decoder.0.weight"].shape[1]
+    image_size = round((num_values / 3) ** 0.5)
+    if 3 * image_size**2 != num_values:
+        raise ValueError(f"{num_values} inputs are not 3 x S x S values of a square sprite")
+    return image_size, hidden_size, latent_size
+
+
+# ---- reading
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """Return the dictionary of tensors in a checkpoint or ``.safetensors`` file; see `load_vae`."""
+    """Return the dictionary of tensors in a checkpoint or ``.safetensors`` file; see `load_model`.
+
+    What wrappers put before the names of weights is taken off.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
@@ -94,20 +131,14 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         state = parse_state(data, path.suffix)
     except Exception as error:  # a damaged file raises whatever it likes; it is refused
         raise ValueError(f"{path} is not a readable checkpoint ({first_line(error)})") from None
-    if not isinstance(state, dict) or not all(is_weight(*item) for item in state.items()):
-        raise ValueError(f"{path} is not a state dict (a dictionary of names and tensors)")
+    if not is_state_dict(state):
+        raise ValueError(
+            f"{path} is not a state dict (a dictionary of names and tensors){inside(state)}"
+        )
+    for wrapper in WRAPPERS * len(WRAPPERS):  # in whichever order they were put on
+        if state and all(name.startswith(wrapper) for name in state):
+            state = {name.removeprefix(wrapper): value for name, value in state.items()}
     return state
-
-
-def is_weight(name: object, value: object) -> bool:
-    """Return whether an item may be a weight: a dense tensor of real numbers, with its data."""
-    return (
-        isinstance(name, str)
-        and isinstance(value, Tensor)
-        and value.layout == torch.strided
-        and value.is_floating_point()
-        and value.device.type == "cpu"
-    )
 
 
 def parse_state(data: bytes, suffix: str) -> object:
@@ -121,6 +152,28 @@ def parse_state(data: bytes, suffix: str) -> object:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 
+def is_state_dict(value: object) -> bool:
+    """Return whether an object is a dictionary of dense floating-point tensors with their data."""
+    return isinstance(value, dict) and all(
+        isinstance(name, str)
+        and isinstance(weight, Tensor)
+        and weight.layout == torch.strided
+        and weight.is_floating_point()
+        and weight.device.type == "cpu"
+        for name, weight in value.items()
+    )
+
+
+def inside(value: object) -> str:
+    """Return, in words, under which keys of a dictionary there are weights."""
+    if not isinstance(value, dict):
+        return ""
+    keys = [str(key) for key, item in value.items() if item and is_state_dict(item)]
+    if not keys:
+        return ""
+    return f"; weights are under its key {' and '.join(map(repr, keys))}: save those alone"
+
+
 def is_finite(value: object) -> bool:
     """Return whether every floating-point tensor in nested dictionaries and lists is finite."""
     if isinstance(value, Tensor):
@@ -128,22 +181,6 @@ def is_finite(value: object) -> bool:
     if isinstance(value, dict):
         return all(map(is_finite, value.values()))
     return not isinstance(value, list | tuple) or all(map(is_finite, value))
-
-
-def sizes_of(state: dict[str, Tensor]) -> tuple[int, int, int]:
-    """Return (input_size, hidden_size, latent_size) by the shapes of a VAE's weights.
-
-    Raises
-    ------
-    KeyError, ValueError
-        If the keys or shapes are not those of a VAE for square RGB sprites.
-    """
-    hidden_size, num_values = state["encoder.1.weight"].shape
-    latent_size = state["decoder.0.weight"].shape[1]
-    input_size = round((num_values / 3) ** 0.5)
-    if 3 * input_size**2 != num_values:
-        raise ValueError(f"{num_values} inputs are not 3 x S x S values of a square sprite")
-    return input_size, hidden_size, latent_size
 
 
 def first_line(error: Exception) -> str:

@@ -1,8 +1,11 @@
-"""The folder of a run: its name, what is in it, and that no two runs mix in it."""
+"""The folder of a run: its name, what is in it, that no two runs mix, and how one is resumed.
+
+Imports no torch, so that wrong arguments are answered at once.
+"""
 
 import json
 import re
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +25,8 @@ RUN_FILES = (
     "checkpoint_*_*.npz",
     "events.out.tfevents.*",
 )
-SUFFIXES = ("", ".sha256", ".tmp", ".sha256.tmp")  # sums, and what a killed run left unfinished
-LOCK = ".lock"  # stays, but holds nobody up when its process is gone
+SUFFIXES = ("", ".sha256", ".tmp", ".sha256.tmp")  # checksums, and what a killed run left behind
+LOCK = ".lock"  # stays, but blocks nobody once its process is gone
 
 
 def folder_name(args: Namespace) -> Path:
@@ -55,7 +58,7 @@ def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
     """
     if own_files(folder) and not overwrite:
         raise ValueError(
-            f"{folder} holds a run already; go on with it by --resume, start anew by --overwrite, "
+            f"{folder} already holds a run; resume it with --resume, replace it with --overwrite, "
             "or name another --output_dir"
         )
     for path in own_files(folder):
@@ -72,15 +75,18 @@ def locked(folder: Path) -> Iterator[None]:
     ValueError
         If another process holds it, or it cannot be written to.
     """
+    lock = FileLock(folder / LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        held = FileLock(folder / LOCK).acquire(blocking=False)
+        lock.acquire(blocking=False)
     except Timeout:
         raise ValueError(f"another process trains in {folder}; name another --output_dir") from None
     except OSError as error:
         raise ValueError(f"cannot write to the output folder {folder} ({error.strerror})") from None
-    with held:
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def checkpoint_path(folder: Path, epoch: int) -> Path:
@@ -92,23 +98,25 @@ def checkpoint_path(folder: Path, epoch: int) -> Path:
 
 
 def newest_run() -> Path:
-    """Return the folder of the run in this folder that was started last.
+    """Return the folder of the newest run here that has a checkpoint.
 
     Raises
     ------
     ValueError
         If there is none.
     """
-    runs = [path.parent for path in Path().glob("output_dir_*/args.json")]
+    runs = {path.parent for path in Path().glob("output_dir_*/checkpoint_*.pt")}
+    runs = [run for run in runs if (run / "args.json").is_file()]
     if not runs:
         raise ValueError(
-            "there is no run output_dir_* here; python main.py comes first, or name one by --run"
+            "there is no run output_dir_* with a checkpoint here; run python main.py first, or "
+            "name one with --run"
         )
     return max(runs, key=lambda run: (run / "args.json").stat().st_mtime_ns)
 
 
 def runs_with_state() -> list[Path]:
-    """Return the folders of all runs in this folder that can be gone on with."""
+    """Return the folders of all runs here that can be resumed."""
     return sorted({path.parent for path in Path().glob("output_dir_*/state_*.pt")})
 
 
@@ -145,26 +153,83 @@ def read_args(folder: Path) -> dict:
 
 
 def state_paths(folder: Path) -> list[Path]:
-    """Return the states of a run, the newest first."""
+    """Return the states of a run, newest first."""
     found = {path: re.fullmatch(r"state_(\d+)_(\d+)\.pt", path.name) for path in folder.glob("*")}
     progress = {path: (int(m[1]), int(m[2])) for path, m in found.items() if m}
     return sorted(progress, key=progress.get, reverse=True)
 
 
-def can_resume(folder: Path) -> bool:
-    """Return whether a run has a state to go on from.
+# ---- resuming a run
+
+# Typed beside --resume, these may differ from the run's. The sprites are compared one by one.
+FREE = {"resume", "device", "data_path", "state_period"}
+
+
+def typed_arguments(parser: ArgumentParser, argv: list[str] | None = None) -> set[str]:
+    """Return the names of the arguments that were typed, default or not."""
+    untouched = object()
+    names = vars(parser.parse_args([]))
+    filled = Namespace(**dict.fromkeys(names, untouched))
+    parser.parse_args(argv, filled)
+    return {name for name, value in vars(filled).items() if value is not untouched}
+
+
+def resumed_args(args: Namespace, typed: set[str]) -> tuple[Namespace, Path]:
+    """Return the arguments of the run to resume, and its folder.
+
+    Parameters
+    ----------
+    args : Namespace
+        With ``resume``: a folder, or "" for the one that the arguments name.
+    typed : set of str
+        The arguments that must agree with those of the run.
 
     Raises
     ------
     ValueError
-        If it has none but is past its first epoch, after which there always is one: starting anew
-        would lose its checkpoints.
+        If a typed argument differs from the run's, or a folder that was named holds no run.
+    """
+    if "overwrite" in typed:
+        raise ValueError("--resume and --overwrite: one continues a run, the other deletes it")
+    folder = Path(args.resume) if args.resume else folder_name(args)
+    saved = read_args(folder)
+    if not saved:
+        if folder != folder_name(args):
+            raise ValueError(f"--resume {folder}: there is no run (no args.json) in it")
+        return args, folder
+    if args.precision == "auto":  # which is what the run chose
+        typed = typed - {"precision"}
+    different = [
+        f"--{name} {getattr(args, name)} (the run has {saved[name]})"
+        for name in sorted(typed - FREE)
+        if name in saved and getattr(args, name) != saved[name]
+    ]
+    if different:
+        raise ValueError(
+            f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
+        )
+    kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
+    for name, value in kept.items():
+        default = getattr(args, name)
+        if default is not None and not isinstance(value, (type(default), int)):
+            raise ValueError(f"{folder / 'args.json'} is damaged: {name} is {value!r}")
+    return Namespace(**vars(args) | kept | {"resume": args.resume}), folder
+
+
+def can_resume(folder: Path) -> bool:
+    """Return whether a run has a state to resume from.
+
+    Raises
+    ------
+    ValueError
+        If it has none although it is past its first epoch, after which there always is one:
+        starting again would lose its checkpoints.
     """
     if state_paths(folder):
         return True
     if [path for path in folder.glob("checkpoint_*.pt") if path.name != "checkpoint_0.pt"]:
         raise ValueError(
             f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
-            "to delete them and start anew, or another --output_dir with --weights"
+            "to delete them and start again, or another --output_dir with --weights"
         )
     return False

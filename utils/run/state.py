@@ -1,9 +1,8 @@
-"""The state of a training run on disk: enough to go on as if nothing had happened.
+"""The state of a training run on disk: enough to continue as if nothing had happened.
 
-A state is a dictionary of what is trained (state dicts, whatever they are of), of the progress, and
-of what the bits depend on. There is no state of a generator in it, since all that is random comes
-from (seed, epoch). Two states are kept, ``state_{epoch}_{step}.pt``; an older one goes only when a
-newer one has been read back.
+A state holds the state dicts of what is trained, the progress, and what a resumed run is checked
+against. It holds no generator state, because everything random comes from (seed, epoch). Two states
+are kept, ``state_{epoch}_{step}.pt``; an older one goes only when a newer one has been read back.
 """
 
 import io
@@ -11,16 +10,18 @@ import pickle
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import torch
+from torch import Tensor
 
 from utils.data_utils import check_sprites
 from utils.files import read_verified, sum_path, verify
 from utils.run.checkpoint import first_line, write_tensors
 from utils.run.folder import state_paths, unfinished_files
-from utils.run.resume import changed_conditions
+from utils.training.augment import Augmentation
 from utils.training.engine import Progress
 
 KEPT = 2
@@ -28,37 +29,57 @@ TIME_SHARE = 0.02  # of a run that writing its states may take
 
 
 class Stateful(Protocol):
-    """A model, an optimiser, an average, ...: whatever has a state dict."""
+    """Whatever has a state dict: a model, an optimiser, a running average."""
 
     def state_dict(self) -> dict: ...
 
     def load_state_dict(self, state_dict: dict) -> object: ...
 
 
-def copy_of(trained: dict[str, Stateful], progress: Progress, facts: dict) -> dict:
-    """Return all that a state holds, as it is now: training does not change it any more.
+@dataclass(frozen=True)
+class Training:
+    """Everything that training changes."""
 
-    Parameters
-    ----------
-    trained : dict
-        All that is trained, by name: anything with ``state_dict`` and ``load_state_dict``.
-    progress : Progress
-    facts : dict
-        ``args``, ``sprites`` (their `fingerprints`) and ``conditions`` (what the bits depend on).
-    """
-    trained = {name: thing.state_dict() for name, thing in trained.items()}
-    return deepcopy({"trained": trained, **vars(progress)}) | facts
+    model: Stateful
+    optimizer: Stateful
+    progress: Progress
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes a run the same run when it is resumed."""
+
+    settings: dict[str, object]  # of args.json
+    sprites: dict[str, str | Tensor]  # their `fingerprints`
+    conditions: dict[str, object]  # what the bits depend on besides
+
+
+def conditions(device: torch.device, augmentation: Augmentation | None) -> dict[str, object]:
+    """Return what the bits of a run depend on, besides its arguments and sprites."""
+    strengths = None if augmentation is None else [*augmentation, augmentation.num_uniforms]
+    return {
+        "torch": str(torch.__version__),
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "augmentation": strengths,
+    }
+
+
+def copy_of(training: Training, identity: Identity) -> dict:
+    """Return all that a state holds as it is now; training does not change it any more."""
+    trained = {
+        "model": training.model.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+    }
+    return deepcopy({"trained": trained, **vars(training.progress)}) | {
+        "args": identity.settings,
+        "sprites": identity.sprites,
+        "conditions": identity.conditions,
+    }
 
 
 def save(folder: Path, state: dict) -> None:
-    """Write a state, read it back, and only then remove all but the newest two.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    state : dict
-        See `copy_of`.
+    """Write a state (see `copy_of`), read it back, and only then remove all but the newest two.
 
     Raises
     ------
@@ -78,24 +99,13 @@ def save(folder: Path, state: dict) -> None:
 
 
 def remove_state(path: Path) -> None:
-    """Remove a file and its sum."""
+    """Remove a file and its checksum."""
     path.unlink()
     sum_path(path).unlink(missing_ok=True)
 
 
-def conditions(device: torch.device) -> dict[str, object]:
-    """Return what the bits of a run depend on, besides its arguments and sprites."""
-    return {
-        "torch": str(torch.__version__),
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def restore(
-    folder: Path, trained: dict[str, Stateful], progress: Progress, facts: dict
-) -> list[str]:
-    """Bring all that is trained and the progress to the newest whole state; see `save`.
+def restore(folder: Path, training: Training, identity: Identity) -> list[str]:
+    """Bring all that is trained and the progress to the newest whole state.
 
     Also removes what a killed process left unfinished, and states that are damaged.
 
@@ -110,19 +120,30 @@ def restore(
         If no state is whole, or the sprites are others.
     """
     state, path, lines = load(folder)
-    check_sprites(state["sprites"], facts["sprites"])
-    for name, thing in trained.items():
-        thing.load_state_dict(state["trained"][name])
+    check_sprites(state["sprites"], identity.sprites)
+    training.model.load_state_dict(state["trained"]["model"])
+    training.optimizer.load_state_dict(state["trained"]["optimizer"])
+    progress = training.progress
     progress.epoch, progress.step, progress.totals = state["epoch"], state["step"], state["totals"]
     newest = state_paths(folder).index(path)
     for useless in [*unfinished_files(folder), *state_paths(folder)[:newest]]:
         remove_state(useless)
-    lines += changed_conditions(state["conditions"], facts["conditions"])
+    lines += changed_conditions(state["conditions"], identity.conditions)
     return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
 
 
+def changed_conditions(known: dict[str, object], now: dict[str, object]) -> list[str]:
+    """Return a line if what the bits depend on has changed since the state was written."""
+    changes = [
+        f"{name} was {known[name]} and is {now[name]}"
+        for name in known.keys() & now.keys()
+        if known[name] != now[name]
+    ]
+    return [f"Bits may differ from an unbroken run: {', '.join(sorted(changes))}."] * bool(changes)
+
+
 def load(folder: Path) -> tuple[dict, Path, list[str]]:
-    """Return the newest state that is whole, its path, and a line for each newer one that is not.
+    """Return the newest whole state, its path, and a line for each newer one that is not whole.
 
     Raises
     ------
@@ -141,7 +162,7 @@ def load(folder: Path) -> tuple[dict, Path, list[str]]:
             lines.append(f"Left out: {error}.")
         except (RuntimeError, pickle.UnpicklingError) as error:  # of another version of torch, say
             lines.append(f"Left out: {path} ({first_line(error)}).")
-    raise ValueError(f"no training state in {folder} is whole; start anew with --overwrite")
+    raise ValueError(f"no training state in {folder} is whole; start again with --overwrite")
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""A thread that writes while training goes on.
+"""A thread that writes while training continues.
 
 with Writer() as writer:
     writer.put(save_weights, path, deepcopy(model))
@@ -14,7 +14,7 @@ MAX_WAITING = 4  # jobs; the next one waits, so that copies of weights do not fi
 class Writer:
     """Does one job after the other, in the order in which they were put.
 
-    Without a thread each is done where it is put: two threads at once crash torch's MPS
+    Without a thread each job is done where it is put: two threads at once crash torch's MPS
     (https://github.com/pytorch/pytorch/issues/197805).
 
     After an error no later job is done, and the error is raised where the next one is put or where
@@ -40,7 +40,7 @@ class Writer:
             self.check()
 
     def put(self, function: Callable, *arguments: object) -> None:
-        """Have a function called. Its arguments must not change any more: copy what trains on."""
+        """Have a function called. Its arguments must not change any more: copy what is trained."""
         self.check()
         if self.is_threaded:
             self.jobs.put((function, arguments))
@@ -52,10 +52,6 @@ class Writer:
         if self.error is not None:
             raise self.error
 
-    def is_idle(self) -> bool:
-        """Return whether all that was put is done."""
-        return not self.jobs.unfinished_tasks
-
     def work(self) -> None:
         """Do the jobs, until there is a None."""
         while (job := self.jobs.get()) is not None:
@@ -65,5 +61,4 @@ class Writer:
                     function(*arguments)
                 except BaseException as error:  # whatever it is, it belongs to the main thread
                     self.error = error
-            self.jobs.task_done()
             del job, function, arguments  # frees the memory while the thread waits

@@ -1,10 +1,11 @@
 """Augmentation: each sprite a little different every time that it is trained on.
 
+    augment = Augmentation()
     x = augment(x, uniforms, done=epoch / epochs)
 
-What is changed, and how much, stands in `Strengths`. Nothing here draws random numbers: the
-uniforms come with the other draws of an epoch (`draws`), so that a batch is augmented alike
-wherever and however often it is computed. `paste` alone looks at other sprites of the batch.
+Nothing here draws random numbers: the uniforms come with the other draws of an epoch (`draws`), so
+a batch is augmented alike wherever and however often it is computed. Only `paste` looks at other
+sprites of the batch.
 """
 
 import math
@@ -37,8 +38,8 @@ class Uniforms(NamedTuple):
     band_place: Tensor
 
 
-class Strengths(NamedTuple):
-    """How much is changed; 0 turns a change off. The defaults are by benchmarks/quality.md."""
+class Augmentation(NamedTuple):
+    """How much is changed; 0 turns a change off. The defaults are from benchmarks/quality.md."""
 
     mirror: float = 0.5  # share of the sprites
     shift: float = 2.0  # pixels at most, each way
@@ -50,58 +51,55 @@ class Strengths(NamedTuple):
     hue: float = 0.5  # share of the sprites that get another hue
     paste: float = 0.5  # share of the sprites that get rows or columns of another one
 
+    @property
+    def num_uniforms(self) -> int:
+        """How many random numbers a sprite takes."""
+        return len(Uniforms._fields) + 2 * KNOTS * KNOTS
 
-DEFAULT = Strengths()
-NUM_UNIFORMS = len(Uniforms._fields) + 2 * KNOTS * KNOTS  # random numbers that a sprite takes
+    def __call__(self, x: Tensor, uniforms: Tensor, done: float = 0.0) -> Tensor:
+        """Return sprites mirrored, moved, bent and recoloured as the uniforms say.
 
+        A function of its arguments alone, on any device, that never waits for the device.
 
-def augment(
-    x: Tensor, uniforms: Tensor, done: float = 0.0, strengths: Strengths = DEFAULT
-) -> Tensor:
-    """Return sprites that are mirrored, moved, bent and recoloured as the uniforms say.
+        Parameters
+        ----------
+        x : Tensor, shape (B, 3, S, S), float32, in [0, 1]
+        uniforms : Tensor, shape (B, num_uniforms), float32, in [0, 1)
+            In the order of `Uniforms`; 0.5 in all but the shares changes nothing.
+        done : float
+            Share of the run that is done, in [0, 1): strengths fall towards its end, see `faded`.
 
-    A function of its arguments alone, on any device, which never waits for the device.
-
-    Parameters
-    ----------
-    x : Tensor, shape (B, 3, S, S), float32, in [0, 1]
-    uniforms : Tensor, shape (B, NUM_UNIFORMS), float32, in [0, 1)
-        In the order of `Uniforms`; 0.5 in all but the shares changes nothing.
-    done : float
-        Share of the run that is done, in [0, 1): strengths fall towards its end, see `faded`.
-    strengths : Strengths
-
-    Returns
-    -------
-    Tensor, shape (B, 3, S, S), float32, in [0, 1]
-    """
-    most = faded(strengths, done)
-    singles, knots = uniforms.tensor_split([len(Uniforms._fields)], 1)
-    u = Uniforms(*singles.unbind(1))
-    scale, stretch = both_ways(u.scale, most.scale), both_ways(u.stretch, most.stretch)
-    knots = both_ways(knots, most.bend).view(-1, 2, KNOTS, KNOTS)
-    moved = move(
-        paste(x, u.is_pasted < most.paste, u.band_width, u.band_place),
-        mirror=u.is_mirrored < most.mirror,
-        across=whole_steps(u.across, most.shift),
-        down=whole_steps(u.down, most.shift),
-        width=torch.exp(scale + stretch),
-        height=torch.exp(scale - stretch),
-        angle=both_ways(u.angle, math.radians(most.rotate)),
-        shear=both_ways(u.shear, most.shear),
-        bend=F.interpolate(knots, x.shape[-2:], mode="bicubic", align_corners=True),
-    )
-    return turn_hue(moved, 2 * math.pi * u.turn * (u.is_turned < most.hue))
+        Returns
+        -------
+        Tensor, shape (B, 3, S, S), float32, in [0, 1]
+        """
+        most = faded(self, done)
+        singles, knots = uniforms.tensor_split([len(Uniforms._fields)], 1)
+        u = Uniforms(*singles.unbind(1))
+        scale, stretch = both_ways(u.scale, most.scale), both_ways(u.stretch, most.stretch)
+        knots = both_ways(knots, most.bend).view(-1, 2, KNOTS, KNOTS)
+        moved = move(
+            paste(x, u.is_pasted < most.paste, u.band_width, u.band_place),
+            mirror=u.is_mirrored < most.mirror,
+            across=whole_steps(u.across, most.shift),
+            down=whole_steps(u.down, most.shift),
+            width=torch.exp(scale + stretch),
+            height=torch.exp(scale - stretch),
+            angle=both_ways(u.angle, math.radians(most.rotate)),
+            shear=both_ways(u.shear, most.shear),
+            bend=F.interpolate(knots, x.shape[-2:], mode="bicubic", align_corners=True),
+        )
+        return turn_hue(moved, 2 * math.pi * u.turn * (u.is_turned < most.hue))
 
 
-def faded(strengths: Strengths, done: float) -> Strengths:
+def faded(strengths: Augmentation, done: float) -> Augmentation:
     """Return what is left of the strengths when a share of the run is done.
 
-    Strong changes keep a model from learning its sprites by heart, but the sprites that it is for
-    are plain ones: the last part of a run goes to sprites that are nearer to what they are.
+    Strong changes keep a model from memorising its sprites, but the sprites that it is meant for
+    are unchanged ones, so the last part of a run is spent nearer to them.
     """
     rest = max(0.0, done - FADE_FROM) / (1 - FADE_FROM)  # from 0 to 1
-    return Strengths(*((1 - (1 - FADE_TO) * rest) * strength for strength in strengths))
+    return Augmentation(*((1 - (1 - FADE_TO) * rest) * strength for strength in strengths))
 
 
 def both_ways(uniform: Tensor, most: float) -> Tensor:

@@ -1,17 +1,21 @@
 """Recipes: arguments of main.py that go well together, by name.
 
-Figures are in benchmarks/quality.md, those of speed in benchmarks/README.md.
-
     python main.py --recipe generalize
 
-A recipe sets defaults: an argument that is typed comes first.
+A recipe sets defaults; typed arguments override it. Figures are in benchmarks/quality.md, those of
+speed in benchmarks/README.md.
 """
 
+import argparse
+from copy import deepcopy
+
+from utils.cli import Parser
+
 RECIPES = {
-    # The documented defaults: learns its training sprites almost by heart.
+    # The documented defaults: memorises most of its training sprites.
     "default": {},
-    # Samples that look like sprites. It must know them by heart, so nothing is augmented; the rest
-    # comes after training: python test_vae.py --sampler neighbours --finish
+    # Samples that look like sprites. The model must know its sprites well, so nothing is augmented;
+    # the rest comes after training: python test_vae.py --sampler neighbours --finish
     "create": {"epoch": 1000},
     # Sharp reconstructions as soon as possible: 27 dB in about 50 epochs.
     "fast": {"init": "pca", "batch_size": 64, "epoch": 70},
@@ -26,3 +30,16 @@ RECIPES = {
         "epoch": 1200,
     },
 }
+
+
+class RecipeParser(Parser):
+    """A Parser in which --recipe sets the defaults of the other arguments."""
+
+    def parse_args(self, args=None, namespace=None):
+        """Read the recipe alone, and then everything with a fresh parser that has its defaults."""
+        only_recipe = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        only_recipe.add_argument("--recipe", nargs="?")
+        recipe = only_recipe.parse_known_args(args)[0].recipe
+        fresh = deepcopy(self)
+        fresh.set_defaults(**RECIPES.get(recipe, {}))  # an unknown one is refused below
+        return super(RecipeParser, fresh).parse_args(args, namespace)

@@ -1,4 +1,4 @@
-"""A run that is stopped goes on as if nothing had happened."""
+"""A run that is stopped continues as if nothing had happened."""
 
 import errno
 import json
@@ -17,8 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import main
 from utils import files
-from utils.interrupt import Deferred
-from utils.run.resume import typed_arguments
+from utils.run.folder import typed_arguments
+from utils.run.recorder import Recorder
 
 from ..conftest import write_sprites
 
@@ -60,14 +60,14 @@ def stop_after(monkeypatch, steps, number=signal.SIGTERM):
     """Let a signal arrive while a run takes its step number `steps`."""
     count = 0
 
-    def requested(stop):
+    def should_stop(recorder):
         nonlocal count
         count += 1
         if count == steps:
             signal.raise_signal(number)
-        return stop.number is not None
+        return recorder.signal is not None
 
-    monkeypatch.setattr(Deferred, "requested", requested)
+    monkeypatch.setattr(Recorder, "should_stop", should_stop)
 
 
 def same(folder, unbroken, name_there=FOLDER):
@@ -96,8 +96,8 @@ def test_stopped_by_a_signal_and_resumed(train, unbroken, monkeypatch, number, s
     same(FOLDER, unbroken)
 
 
-def test_a_run_with_augmentation_and_an_average_is_resumed_alike(train, monkeypatch):
-    recipe = [*ARGUMENTS, "--augment", "--ema", "0.9"]
+def test_a_run_with_augmentation_is_resumed_alike(train, monkeypatch):
+    recipe = [*ARGUMENTS, "--augment"]
     assert train(*recipe)[0] == 0
     FOLDER.rename("whole")
     with monkeypatch.context() as patch:
@@ -254,11 +254,11 @@ def test_a_full_disk_at_any_write_leaves_a_run_that_goes_on(train, unbroken, mon
 
 
 def test_a_folder_that_vanishes_is_a_clear_error(train, monkeypatch):
-    def vanish(stop):
+    def vanish(recorder):
         shutil.rmtree(FOLDER, ignore_errors=True)
         return False
 
-    monkeypatch.setattr(Deferred, "requested", vanish)
+    monkeypatch.setattr(Recorder, "should_stop", vanish)
     code, _, err = train(*ARGUMENTS)
     assert code == 1 and "No such file or directory" in err and err.count("\n") == 1
 
@@ -269,18 +269,24 @@ def test_typed_arguments_are_told_from_defaults():
     assert typed_arguments(parser, ["--lr", "5e-4", "--overwrite"]) == {"lr", "overwrite"}
 
 
-def test_a_second_signal_stops_at_once():
+def test_a_second_signal_stops_at_once(train):
     code = (
-        "import signal, time\n"
-        "from utils.interrupt import Deferred\n"
-        "with Deferred() as stop:\n"
+        "import main, sys\n"
+        "from utils.run.recorder import Recorder\n"
+        "from utils.cli import run_script\n"
+        "def stuck(recorder):\n"
         "    print('ready', flush=True)\n"
-        "    while True: time.sleep(0.01)\n"
+        "    while True: pass\n"
+        "Recorder.should_stop = stuck\n"
+        f"sys.argv = ['main.py', *{ARGUMENTS}]\n"
+        "run_script(main.main, main.get_args_parser())\n"
     )
+    environment = os.environ | {"PYTHONPATH": str(Path(main.__file__).parent)}
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=Path(main.__file__).parent, stdout=subprocess.PIPE
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
     )
-    process.stdout.readline()
+    while process.stdout.readline() != "ready\n":
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     assert process.poll() is None
@@ -291,9 +297,9 @@ def test_a_second_signal_stops_at_once():
 def test_a_signal_before_training_ends_in_one_line(tmp_path):
     code = (
         "import os, signal\n"
-        "from utils.cli import run\n"
+        "from utils.cli import run_script\n"
         "import main\n"
-        "run(lambda args: os.kill(os.getpid(), signal.SIGTERM), main.get_args_parser())\n"
+        "run_script(lambda args: os.kill(os.getpid(), signal.SIGTERM), main.get_args_parser())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
