@@ -86,3 +86,24 @@ def test_a_disk_that_fills_up_during_torch_save_is_an_error_of_the_disk(tmp_path
     with pytest.raises(OSError, match="No space left"):
         write_with_sum(tmp_path / "a", lambda file: torch.save([torch.zeros(1000)] * 3, file))
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_that_knows_no_sync_is_no_obstacle(tmp_path, monkeypatch, code):
+    def fsync(handle):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    files.write_whole(tmp_path / "a", b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
+def test_a_sync_that_fails_is_an_error(tmp_path, monkeypatch, code):
+    def fsync(handle):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    with pytest.raises(OSError):
+        files.write_whole(tmp_path / "a", b"whole")
+    assert list(tmp_path.iterdir()) == []

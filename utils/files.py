@@ -1,5 +1,6 @@
 """Files that are whole or not there, and sums by which damage is noticed."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 BLOCK_BYTES = 2**20
+# What file systems answer to what they do not know: shared folders of virtual machines, FUSE, CIFS.
+UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
 
 
 @contextmanager
@@ -23,7 +26,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         with temporary.open("wb") as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -43,13 +46,22 @@ def write_json(path: Path, content: dict) -> None:
     write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
 
 
+def sync(handle: int) -> None:
+    """Bring an open file or folder to the disk, where its file system knows how to."""
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in UNKNOWN:
+            raise
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the names in a folder to the disk, where the system knows how to."""
     if os.name == "nt":  # Windows opens no folders
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        sync(handle)
     finally:
         os.close(handle)
 
@@ -70,7 +82,7 @@ def write_with_sum(path: Path, write: Callable[["Summed"], None]) -> None:
         if summed.error is not None:
             raise summed.error
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
         line = f"{summed.sum.hexdigest()}  {path.name}\n"
         write_whole(sum_path(path), line.encode())
 

@@ -3,6 +3,7 @@
 Imports no torch, so that wrong arguments are answered at once.
 """
 
+import errno
 import json
 import re
 from argparse import ArgumentParser, Namespace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from utils.files import write_json
+from utils.files import UNKNOWN, write_json
 
 # Every file that a run writes. --overwrite removes these and nothing else.
 RUN_FILES = (
@@ -70,6 +71,8 @@ def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Make the folder of a run, and hold it for this process until it ends in whatever way.
 
+    Where the file system has no locks, a line says so, and nothing is held.
+
     Raises
     ------
     ValueError
@@ -78,11 +81,16 @@ def locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOCK).touch()  # tells a folder that cannot be written from a lock that cannot be
         lock.acquire(blocking=False)
     except Timeout:
         raise ValueError(f"another process trains in {folder}; name another --output_dir") from None
-    except OSError as error:
-        raise ValueError(f"cannot write to the output folder {folder} ({error.strerror})") from None
+    except (NotImplementedError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in UNKNOWN | {errno.ENOLCK}:
+            raise ValueError(
+                f"cannot write to the output folder {folder} ({error.strerror})"
+            ) from None
+        print(f"{folder} is on a file system without locks: start no second run in it.")
     try:
         yield
     finally:

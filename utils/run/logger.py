@@ -4,7 +4,6 @@ Each has one method, `write`, that takes what was read of an epoch, and is a con
 """
 
 import csv
-import os
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from torchvision.utils import make_grid
 from tqdm import tqdm
 
 from utils.data_utils import to_uint8
-from utils.files import write_whole
+from utils.files import sync, write_whole
 from utils.training.engine import Report
 
 DETAIL_PERIOD = 50  # epochs between two sets of pictures and of KL by dimension
@@ -93,7 +92,7 @@ class History(Log):
     def flush(self) -> None:
         """Bring all rows to the disk."""
         self.file.flush()
-        os.fsync(self.file.fileno())
+        sync(self.file.fileno())
 
     def close(self) -> None:
         """Close the file."""
