@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
@@ -166,20 +167,45 @@ def fail(prog: str, message: object, code: int) -> None:
     sys.exit(code)
 
 
+class Unbreakable:
+    """A stream on which printing never fails, whatever the letter, the disk or the reader."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write what can be written."""
+        try:
+            return self.stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self.stream.encoding
+            return self.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush if somebody still listens; else let what is left go nowhere."""
+        try:
+            self.stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)
+
+
 @contextmanager
 def printing_never_fails() -> Iterator[None]:
-    """Replace letters that the console cannot show, and a missing console by a silent one."""
+    """Let no print end a program; without a console (pythonw, a detached service) all is silent."""
     saved = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if stream is None:  # pythonw, a detached service, >&-
-                setattr(sys, name, nowhere)
-            elif hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
+        sys.stdout, sys.stderr = (Unbreakable(nowhere if s is None else s) for s in saved)
         try:
             yield
         finally:
+            sys.stdout.flush()
             sys.stdout, sys.stderr = saved
 
 
