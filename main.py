@@ -128,18 +128,16 @@ def main(args: argparse.Namespace) -> None:
     progress = Progress()
 
     # Training: nothing was written before this line.
-    settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
     run = Run(
         folder=folder,
         training=state.Training(model, optimizer, progress),
         identity=state.Identity(
-            settings=settings | {"sprites_sha256": fingerprint(prints)},
+            settings=settings_of(args) | {"sprites_sha256": fingerprint(prints)},
             sprites=prints,
             conditions=state.conditions(device, config.augmentation),
         ),
         sprites=sprites,
-        checkpoint_epochs={*range(0, args.epoch, args.save_period), *args.save_epochs}
-        | {args.epoch - 1},
+        checkpoint_epochs=kept_epochs(args),
         state_period=args.state_period,
         is_resumed=is_resumed,
     )
@@ -197,6 +195,16 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
             print(f"Warm-up: {warmup_epochs} of {args.epoch} epochs, because the run is short.")
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen)
+
+
+def settings_of(args: argparse.Namespace) -> dict[str, object]:
+    """Return the arguments that args.json keeps."""
+    return {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
+
+
+def kept_epochs(args: argparse.Namespace) -> set[int]:
+    """Return the epochs to keep a checkpoint of; the last is always one."""
+    return {*range(0, args.epoch, args.save_period), *args.save_epochs, args.epoch - 1}
 
 
 def config_of(args: argparse.Namespace) -> "Config":

@@ -12,9 +12,11 @@ FILES += [Path("model.py")]
 # Each may import those to its right, and its own.
 LEVELS = (
     ("scripts",),
-    ("latents", "measures", "run"),
+    ("latents", "measures"),
+    ("run",),
     ("training", "pictures"),
-    ("data_utils", "sprites", "lr_sched"),
+    ("data_utils", "lr_sched"),
+    ("sprites",),
     ("model",),
     ("cli", "files"),
 )

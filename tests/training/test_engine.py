@@ -55,7 +55,7 @@ def test_a_run_is_the_steps_that_its_draws_name(sprites):
     twin, adam = start(sprites)
     for epoch in range(3):
         lr = learning_rate(epoch, lr=2**-10, min_lr=0.0, warmup_epochs=0, epochs=3)
-        adam.param_groups[0]["lr"] = torch.tensor(lr).item()
+        adam.param_groups[0]["lr"] = lr
         order, eps, _ = epoch_draws(41, epoch, num_sprites=12, batch_size=4, latent_size=3)
         losses = []
         for indices, noise in zip(order, eps, strict=True):

@@ -103,7 +103,7 @@ def train(
             epochs=config.epochs,
         )
         for group in optimizer.param_groups:
-            group["lr"] = torch.tensor(lr).item()
+            group["lr"] = lr
         num_steps = train_epoch(model, optimizer, sprites.train, config, progress, should_stop)
         if progress.step < num_steps:
             return  # stopped; the progress says where
