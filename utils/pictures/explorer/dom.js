@@ -1,0 +1,46 @@
+// Elements of the page. Text stays text: nothing here takes markup.
+
+const byId = (id) => document.getElementById(id);
+
+/** Return a new element; properties by their DOM name, attributes by theirs. */
+function make(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in node) node[name] = value;
+    else node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+/** Return whether the page stands in one column, as on a phone. */
+const isNarrow = () => matchMedia("(max-width: 780px)").matches;
+
+/** Say a line to the eye and to screen readers; it goes after a while. */
+function say(line) {
+  byId("said").textContent = line;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => (byId("said").textContent = ""), 4000);
+}
+
+/** Call a function with x and y in [0, 1] while a pointer is dragged across an element. */
+function onDrag(node, move, end = () => {}) {
+  const at = (event) => {
+    const box = node.getBoundingClientRect();
+    const inside = (value) => Math.min(1, Math.max(0, value));
+    move(inside((event.clientX - box.left) / box.width), inside((event.clientY - box.top) / box.height));
+  };
+  let isDown = false;
+  node.addEventListener("pointerdown", (event) => {
+    isDown = true;
+    node.setPointerCapture(event.pointerId);
+    at(event);
+  });
+  node.addEventListener("pointermove", (event) => isDown && at(event));
+  for (const name of ["pointerup", "pointercancel"]) {
+    node.addEventListener(name, () => {
+      if (isDown) end();
+      isDown = false;
+    });
+  }
+}

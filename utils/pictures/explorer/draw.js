@@ -1,0 +1,189 @@
+// With an encoder: a drawing or a PNG, as the model sees it.
+
+const DRAWS = 5; // from the posterior
+const WHITE = [255, 255, 255];
+
+/** Return the RGBA of an image file on white, fitted to the side as `fit_to_square` in Python. */
+async function fittedFile(file) {
+  const image = await createImageBitmap(file);
+  const onWhite = (width, height, draw) => {
+    const canvas = make("canvas", { width, height });
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    context.fillStyle = "#fff";
+    context.fillRect(0, 0, width, height);
+    draw(context);
+    return context;
+  };
+  let [left, top, width, height] = [0, 0, image.width, image.height];
+  if (Math.max(width, height) > side) [left, top, width, height] = drawnBox(image);
+  const longest = Math.max(width, height);
+  const factor = longest <= side / 2 ? Math.floor(side / longest) : Math.min(1, side / longest);
+  const [w, h] = [width, height].map((length) => Math.max(1, Math.round(length * factor)));
+  const context = onWhite(side, side, (to) => {
+    to.imageSmoothingEnabled = factor < 1;
+    to.imageSmoothingQuality = "high";
+    to.drawImage(image, left, top, width, height, Math.floor((side - w) / 2), Math.floor((side - h) / 2), w, h);
+  });
+  return context.getImageData(0, 0, side, side).data;
+}
+
+/** Return [left, top, width, height] of what is not transparent in an image. */
+function drawnBox(image) {
+  const { width, height } = image;
+  const context = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const alpha = context.getImageData(0, 0, width, height).data;
+  let [left, top, right, bottom] = [width, height, 0, 0];
+  for (let i = 0; i < width * height; i++) {
+    if (!alpha[4 * i + 3]) continue;
+    const [x, y] = [i % width, Math.floor(i / width)];
+    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
+  }
+  return right < left ? [0, 0, width, height] : [left, top, right - left + 1, bottom - top + 1];
+}
+
+/** A canvas of one sprite to draw on, by pointer or by keys. */
+class Drawing {
+  constructor(canvas, onChange) {
+    Object.assign(this, { canvas, onChange, colour: [0, 0, 0], x: side >> 1, y: side >> 1 });
+    this.pixels = new Uint8ClampedArray(4 * side * side).fill(255);
+    let last = null;
+    onDrag(canvas, (x, y) => {
+      const to = [x, y].map((value) => Math.min(side - 1, Math.floor(value * side)));
+      this.line(last ?? to, to);
+      last = to;
+    }, () => (last = null));
+    canvas.addEventListener("keydown", (event) => this.key(event));
+    canvas.addEventListener("blur", () => this.show());
+    this.show();
+  }
+
+  set(pixels) {
+    this.pixels = Uint8ClampedArray.from(pixels);
+    for (let i = 0; i < pixels.length; i += 4) {
+      if (!pixels[i + 3]) this.pixels.set([...WHITE, 255], i); // white is what the model knows
+    }
+    this.show();
+    this.onChange();
+  }
+
+  line([fromX, fromY], [toX, toY]) {
+    const steps = Math.max(1, Math.abs(toX - fromX), Math.abs(toY - fromY));
+    for (let k = 0; k <= steps; k++) {
+      this.x = Math.round(fromX + ((toX - fromX) * k) / steps);
+      this.y = Math.round(fromY + ((toY - fromY) * k) / steps);
+      this.pixels.set(this.colour, 4 * (this.y * side + this.x));
+    }
+    this.show();
+    this.onChange();
+  }
+
+  show() {
+    paint(this.canvas, this.pixels);
+    if (this.canvas !== document.activeElement) return;
+    const context = this.canvas.getContext("2d"); // where the keys are
+    context.fillStyle = "#1b6470";
+    context.fillRect(this.x, this.y, 1, 1);
+  }
+
+  key(event) {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], " ": [0, 0] }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const inside = (value) => Math.min(side - 1, Math.max(0, value));
+    [this.x, this.y] = [inside(this.x + step[0]), inside(this.y + step[1])];
+    if (event.key === " ") this.line([this.x, this.y], [this.x, this.y]);
+    this.canvas.setAttribute("aria-label", `Drawing, column ${this.x + 1}, line ${this.y + 1}`);
+    this.show();
+  }
+}
+
+/** Fill a strip with sprites to take in hand. */
+async function fillStrip(strip, channel, items) {
+  const sprites = await decode(channel, items.map(({ z }) => z));
+  if (!sprites) return;
+  strip.replaceChildren(...items.map(({ z, name }, k) => {
+    const button = spriteButton(name, 2, () => hand.take(z, name));
+    paint(button.firstChild, sprites[k]);
+    return button;
+  }));
+}
+
+function openDraw() {
+  const drawing = new Drawing(byId("drawing"), () => look());
+  byId("drawing").style.width = byId("drawing").style.height = `${Math.max(1, Math.floor(280 / side)) * side}px`;
+  let mean = null;
+
+  const look = async () => {
+    const plane = side * side;
+    const x = Float32Array.from({ length: 3 * plane }, (_, i) =>
+      drawing.pixels[4 * (i % plane) + Math.floor(i / plane)] / 255);
+    const posterior = await encode(x);
+    if (!posterior) return;
+    mean = posterior.mean;
+    const { deviation } = posterior;
+    const kl = mean.reduce((sum, m, i) => sum + (m * m + deviation[i] ** 2 - 1) / 2 - Math.log(deviation[i]), 0);
+    const width = deviation.reduce((a, b) => a + b) / latentSize;
+    byId("posterior").textContent =
+      `Posterior: ${kl.toFixed(1)} nats from the prior, deviation ${width.toFixed(2)} per dimension in the mean.`;
+    byId("draw-take").disabled = false;
+    const draws = Array.from({ length: DRAWS }, (_, k) => ({
+      z: k ? mean.map((m, i) => m + deviation[i] * normal()) : mean,
+      name: k ? `Draw ${k} from the posterior of the drawing` : "The drawing, as the model sees it",
+    }));
+    fillStrip(byId("draws"), "draws", draws);
+    const near = nearest((i) => squaredDistance(mean, row(mu, i)), DRAWS);
+    const halves = near.map((i) => ({ z: lerp(mean, row(mu, i), 0.5), name: `Half the drawing, half ${names[i]}` }));
+    fillStrip(byId("mixed"), "mixed", halves);
+  };
+
+  const showPalette = () => {
+    const colours = [WHITE, [0, 0, 0], ...(hand.pixels ? mainColours(hand.pixels) : [])];
+    const buttons = colours.map((colour, k) => {
+      const name = k ? `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}` : "White, the background";
+      const button = make("button", { className: "colour", role: "radio", "aria-label": name, title: name });
+      button.style.background = `rgb(${colour})`;
+      button.onclick = () => {
+        drawing.colour = colour;
+        for (const other of buttons) {
+          other.setAttribute("aria-checked", other === button);
+          other.tabIndex = other === button ? 0 : -1;
+        }
+      };
+      button.onkeydown = ({ key }) => {
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[key];
+        if (!step) return;
+        const next = buttons[(k + step + buttons.length) % buttons.length];
+        next.focus();
+        next.click();
+      };
+      return button;
+    });
+    byId("palette").replaceChildren(...buttons);
+    buttons[1].click();
+  };
+
+  const open = async (file) => {
+    if (!file) return;
+    try {
+      drawing.set(await fittedFile(file));
+      byId("tab-draw").click();
+    } catch {
+      say(`${file.name} cannot be read as a picture.`);
+    }
+  };
+
+  byId("draw-copy").onclick = () => drawing.set(hand.pixels);
+  byId("draw-clear").onclick = () => drawing.set(new Uint8ClampedArray(4 * side * side));
+  byId("draw-take").onclick = () => hand.take(mean, "The drawing, as the model sees it");
+  byId("file").onchange = ({ target }) => open(target.files[0]);
+  hand.addEventListener("drawn", () => !byId("draw").hidden && showPalette());
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    addEventListener(name, (event) => {
+      event.preventDefault();
+      document.body.classList.toggle("dropping", name === "dragover");
+      if (name === "drop") open(event.dataTransfer.files[0]);
+    });
+  }
+  return showPalette;
+}

@@ -1,0 +1,39 @@
+// Buttons that show a sprite, and slots that one puts the sprite in hand into.
+
+/** Return a button with a sprite on it. */
+function spriteButton(label, times, onclick) {
+  const canvas = make("canvas", { width: side, height: side });
+  canvas.style.width = canvas.style.height = `${times * side}px`;
+  return make("button", { className: "sprite", "aria-label": label, title: label, onclick }, canvas);
+}
+
+class Slot {
+  /** A place that holds a sprite {z, name}, or null if it `canBeEmpty`. */
+  constructor(label, channel, onChange, canBeEmpty = false) {
+    Object.assign(this, { label, channel, onChange, content: null });
+    this.button = spriteButton(label, 2, () => this.put(hand.state));
+    this.node = make("div", { className: "slot" }, this.button, make("span", { textContent: label }));
+    if (canBeEmpty) {
+      this.remove = make("button", {
+        className: "remove", textContent: "\u00d7", "aria-label": `Empty ${label}`,
+        onclick: () => this.put(null),
+      });
+      this.node.append(this.remove);
+    }
+  }
+
+  async put(content) {
+    this.content = content;
+    const says = `${this.label}: ${content ? content.name : "empty"}. Press to put the sprite in hand here.`;
+    this.button.setAttribute("aria-label", says);
+    this.button.title = says;
+    this.onChange();
+    const sprites = await decode(this.channel, content ? [content.z] : []);
+    if (!sprites || this.content !== content) return;
+    const blank = new Uint8ClampedArray(4 * side * side);
+    paint(this.button.firstChild, content ? sprites[0] : blank);
+  }
+}
+
+/** Return what a slot holds of a training sprite. */
+const ofSprite = (i) => ({ z: row(mu, i), name: names[i], source: i });

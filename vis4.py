@@ -1,0 +1,160 @@
+"""Experiment 4: a page to walk the latent space in a browser, in one file.
+
+    python vis4.py
+    python vis4.py --with_encoder
+    python vis4.py --export onnx
+
+The page holds the decoder and needs no server, no network and no installation; with the encoder
+it also takes drawings and PNGs. --export writes both networks for other programs instead.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model import VAE
+from utils.cli import integer, looking_parser, report, run_script
+from utils.data_utils import Sprites, to_float
+from utils.latents import samplers
+from utils.latents.chart import chart, principal_directions
+from utils.latents.runs import Run, creatures, encode, known_indices, open_run, run_sprites
+from utils.pictures.explorer.page import ATLAS_COLUMNS, atlas, write_page
+from utils.pictures.explorer.weights import Packed, page_psnr, smallest, with_packed
+from utils.pictures.export import BACKGROUND
+from utils.training.engine import evaluate
+
+FOLDER = "exp4-Explorer"
+SEED = 41  # of the samples that the page is measured on
+MEASURED = 250  # sprites of each kind that it is measured on
+LARGEST = {False: 12e6, True: 22e6}  # bytes of a page without and with the encoder
+
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """Return the parser of this script's arguments."""
+    parser = looking_parser("Write a page to explore the latent space in a browser.")
+    group = parser.add_argument_group("experiment")
+    group.add_argument(
+        "--with_encoder", action="store_true", help="the page takes drawings and PNGs as well"
+    )
+    text = "sprites on the map, evenly chosen if there are more"
+    group.add_argument("--most", type=integer(2, 5000), default=2000, metavar="N", help=text)
+    text = "write encoder and decoder for other programs instead; see docs/explorer.md"
+    group.add_argument("--export", choices=("onnx", "safetensors"), help=text)
+    return parser
+
+
+def main(args: argparse.Namespace) -> None:
+    """Write the page, or what other programs read."""
+    trained = open_run(args.run, args.checkpoint)
+    folder = Path(args.vis_dir) / FOLDER
+    if args.export:
+        from utils.run.exchange import export
+
+        report(export(trained.model, folder, args.export), show=False)
+        return
+    check_model(trained.model)
+    sprites = run_sprites(trained, args.data_path)
+    shown = shown_sprites(trained, sprites, args.most)
+    packed = pack_networks(trained, sprites, shown, args.with_encoder)
+
+    path = folder / "explorer.html"
+    write_page(path, facts_of(trained, shown), packed)
+    size = path.stat().st_size
+    print(f"The page has {size / 1e6:.1f} MB.")
+    if size > LARGEST[args.with_encoder]:
+        print(f"That is more than {LARGEST[args.with_encoder] / 1e6:.0f} MB; browsers may be slow.")
+    report([path], args.show)
+
+
+def check_model(model: VAE) -> None:
+    """Raise ValueError for an architecture that the page cannot compute."""
+    if not isinstance(model, VAE):
+        raise ValueError(
+            f"the page computes linear layers with ReLU, as VAE has them, not {type(model).__name__}"
+        )
+
+
+def shown_sprites(trained: Run, sprites: Sprites, most: int) -> Sprites:
+    """Return the sprites of the map: those that the run trained on, or evenly some of them."""
+    index = next(iter(known_indices(trained, sprites).values()))
+    if len(index) > most:
+        print(f"The map shows {most} of {len(index)} sprites; see --most.")
+        index = index[torch.linspace(0, len(index) - 1, most).round().long()]
+    names = [sprites.names[i] for i in index]
+    return Sprites(sprites.pixels[index], names, sprites.source, [])
+
+
+def pack_networks(
+    trained: Run, sprites: Sprites, shown: Sprites, with_encoder: bool
+) -> dict[str, Packed]:
+    """Return the networks of the page; prints how near its sprites are to PyTorch's."""
+    model = trained.model
+    mu = encode(model, shown.pixels)
+    draws = {
+        kind: samplers.draw_latents(samplers.run_sampler(trained, sprites, kind), MEASURED, SEED)
+        for kind in ("prior", "neighbours")
+    }
+    some = torch.linspace(0, len(mu) - 1, min(MEASURED, len(mu))).round().long()
+    latents = {"reconstructions": mu[some]} | {f"samples, {kind}": z for kind, z in draws.items()}
+
+    def decoder_psnrs(page_model: VAE) -> dict[str, float]:
+        return {name: page_psnr(model, page_model, z) for name, z in latents.items()}
+
+    def encoder_psnrs(page_model: VAE) -> dict[str, float]:
+        page_z = encode(page_model, shown.pixels[some])
+        return {"encoder alone": page_psnr(model, model, mu[some], page_z)}
+
+    packed = {}
+    packed["decoder"], psnrs = smallest(
+        model, "decoder", torch.cat(list(latents.values())), decoder_psnrs
+    )
+    if with_encoder:
+        x = to_float(shown.pixels[some])
+        packed["encoder"], found = smallest(model, "encoder", x, encoder_psnrs)
+        both = with_packed(model, packed)
+        found["both"] = page_psnr(model, both, mu[some], encode(both, shown.pixels[some]))
+        psnrs |= found
+    for name, network in packed.items():
+        bits = ", ".join(str(bits) for _, _, bits in network.layers)
+        size = len(network.text) / 1e6
+        print(f"The {name} takes {size:.1f} MB; its layers have {bits} bits a weight.")
+    print("PSNR of the page's sprites against PyTorch's in float32:")
+    print("\n".join(f"  {name:24}{found:6.1f} dB" for name, found in psnrs.items()))
+    return packed
+
+
+def facts_of(trained: Run, shown: Sprites) -> dict:
+    """Return what the page knows of the run beside its networks; see facts.js."""
+    mu: Tensor = encode(trained.model, shown.pixels)
+    spread = principal_directions(mu.numpy().astype(np.float64))
+    return {
+        "about": f"{len(mu)} sprites, and all between them: run {trained.folder.name}",
+        "side": trained.model.input_size,
+        "latentSize": trained.model.latent_size,
+        "names": shown.names,
+        "groups": creatures(shown.names).tolist(),
+        "mu": mu.numpy(),
+        "places": chart(mu.numpy().astype(np.float64)),
+        "center": spread.mean,
+        "axes": spread.axes,
+        "deviations": spread.deviations,
+        "kl": [round(nats, 4) for nats in evaluate(trained.model, shown.pixels)[2:].tolist()],
+        "atlas": atlas(shown.pixels),
+        "atlasColumns": ATLAS_COLUMNS,
+        "background": BACKGROUND,
+        "sampler": {
+            "near": samplers.NUM_NEAR,
+            "parents": list(samplers.PARENTS.items()),
+            "concentration": samplers.CONCENTRATION,
+            "stretch": samplers.STRETCH,
+            "leastRatio": samplers.LEAST_RATIO,
+            "tries": samplers.TRIES,
+        },
+    }
+
+
+if __name__ == "__main__":
+    run_script(main, get_args_parser())
