@@ -22,7 +22,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults, but for those that say nothing."""
+    """Shows defaults, except those that say nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, [], False):
