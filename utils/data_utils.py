@@ -3,8 +3,8 @@
 sprites = load_sprites("figure", image_size=40)
 sprites.pixels  # (N, 3, 40, 40), uint8, on white
 
-The rest of the program sees pixels only through this file: how files become pixels is the business
-of `utils/sprites/`; which of them are held out, and whether they are those of a run, is said here.
+`utils/sprites/` turns files into pixels. This file decides which sprites are held out, and checks
+whether they are the ones that a run was trained on.
 """
 
 import hashlib
@@ -54,16 +54,16 @@ def load_sprites(
     Parameters
     ----------
     path : str or Path
-        A folder (sub-folders count), a `.zip`, or a sheet: one PNG with many sprites. A folder
-        without PNGs gives way to a zip of its name beside it. "monsters" names the built-in sprites
-        unless there is a folder or zip of that name; an empty `figure/` gives way to them.
+        A folder (searched with its sub-folders), a `.zip`, or a sheet: one PNG with many sprites.
+        For a folder without PNGs, the zip of its name beside it is read. "monsters" means the
+        built-in sprites, unless there is a folder or zip of that name; so does an empty `figure/`.
     image_size : int
         Side of the square in pixels.
     tile : (width, height), optional
-        Of the tiles of a sheet, in pixels; without it, Aseprite's JSON beside the sheet is read.
+        Size of a sheet's tiles in pixels; if None, Aseprite's JSON beside the sheet is read.
     background : {"crop", "keep"}
-        Whether one opaque colour all along the border of a sprite is background: cropped away as
-        transparency is, and made white. See `utils/sprites/background.py`.
+        Whether to treat one opaque colour all along a sprite's border as transparent; see
+        `utils/sprites/background.py`.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop"
 
 
 def is_built_in(path: str) -> bool:
-    """Return whether a data path stands for the built-in sprites; files of one's own win."""
+    """Return whether a data path stands for the built-in sprites; the user's own files win."""
     own = Path(BUILT_IN).is_dir() or Path(f"{BUILT_IN}.zip").is_file()
     return path == BUILT_IN_SOURCE or (path == BUILT_IN and not own)
 

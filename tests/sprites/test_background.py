@@ -96,7 +96,7 @@ def test_one_line_says_which_backgrounds_were_taken_away(tmp_path):
         drawn(colour, 50, (10, 10, 20, 20)).save(tmp_path / f"{index}.png")
     drawn(WHITE, 40, (10, 10, 20, 20)).save(tmp_path / "white.png")
     sprites = load_sprites(tmp_path)
-    assert "from 7 sprites" in sprites.notes[1] and "#ff00ff (6), #145ac8 (1)" in sprites.notes[1]
+    assert "of 7 sprites" in sprites.notes[1] and "#ff00ff (6), #145ac8 (1)" in sprites.notes[1]
     kept = load_sprites(tmp_path, background="keep")
     assert len(kept.notes) == 1 and not torch.equal(kept.pixels, sprites.pixels)
     for background, expected in (("crop", sprites), ("keep", kept)):

@@ -57,7 +57,7 @@ def test_tiles_on_a_colour(tmp_path):
     sheet.save(tmp_path / "a.png")
     sprites = load_sprites(tmp_path / "a.png", tile=(50, 50))
     assert sprites.names == ["r00c00", "r00c01"]
-    assert "from 2 sprites" in sprites.notes[1] and "#008080 (2)" in sprites.notes[1]
+    assert "of 2 sprites" in sprites.notes[1] and "#008080 (2)" in sprites.notes[1]
     assert (sprites.pixels[0] == 255).all(0).sum() == 1600 - 40 * 20
     assert (sprites.pixels[1] == 255).all(0).sum() == 1600 - 10 * 10
 

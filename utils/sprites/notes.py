@@ -27,7 +27,7 @@ def backgrounds(colours: Counter[Colour]) -> list[str]:
         return []
     shown = first_few([f"#{bytes(colour).hex()} ({n})" for colour, n in colours.most_common()])
     return [
-        f"Background: cropped away from {colours.total()} sprites, the colours {shown}; "
+        f"Background of {colours.total()} sprites cropped and made white: {shown}; "
         "--background keep leaves it."
     ]
 

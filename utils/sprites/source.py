@@ -54,7 +54,9 @@ def sprite_files(path: Path) -> Found:
         with zipfile.ZipFile(path) as archive:
             return zip_files(archive)
     except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{path} is neither a folder nor a readable zip ({error})") from None
+        raise ValueError(
+            f"{path} is neither a folder nor a readable zip ({error}); name one, or the PNG of a sheet"
+        ) from None
 
 
 def folder_paths(folder: Path) -> list[str]:
