@@ -85,24 +85,7 @@ def load_sprites(
         raise ValueError(notes.other_picture(source))
     if tile is not None:
         raise ValueError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
-
-    found = sprite_files(source)
-    left_out = notes.left_out(source, found)
-    if not found.files and source == Path(DEFAULT_PATH) and not found.suffixes:
-        sprites = built_in_sprites(image_size)
-        return sprites._replace(notes=sprites.notes + left_out)
-    if not found.files:
-        raise ValueError(notes.nothing_found(source, found))
-    decoded = decode_files(source, found.files, image_size, background)
-    if decoded.errors:
-        raise ValueError(notes.broken(source, decoded.errors, len(found.files)))
-    lines = [
-        notes.fitted(len(found.files), source, image_size, decoded.actions),
-        *notes.backgrounds(decoded.colours),
-        *left_out,
-    ]
-    pixels = torch.from_numpy(decoded.pixels)
-    return Sprites(pixels, list(found.files), unmistakable(source), lines)
+    return folder_sprites(source, image_size, background)
 
 
 def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop") -> Tensor:
@@ -145,6 +128,27 @@ def built_in_sprites(image_size: int) -> Sprites:
     )
     names = [monster_name(index) for index in range(NUM_MONSTERS)]
     return Sprites(torch.from_numpy(pixels), names, BUILT_IN_SOURCE, [note])
+
+
+def folder_sprites(source: Path, image_size: int, background: str) -> Sprites:
+    """Return the sprites of a folder or zip; see `load_sprites`."""
+    found = sprite_files(source)
+    left_out = notes.left_out(source, found)
+    if not found.files and source == Path(DEFAULT_PATH) and not found.suffixes:
+        sprites = built_in_sprites(image_size)
+        return sprites._replace(notes=sprites.notes + left_out)
+    if not found.files:
+        raise ValueError(notes.nothing_found(source, found))
+    decoded = decode_files(source, found.files, image_size, background)
+    if decoded.errors:
+        raise ValueError(notes.broken(source, decoded.errors, len(found.files)))
+    lines = [
+        notes.fitted(len(found.files), source, image_size, decoded.actions),
+        *notes.backgrounds(decoded.colours),
+        *left_out,
+    ]
+    pixels = torch.from_numpy(decoded.pixels)
+    return Sprites(pixels, list(found.files), unmistakable(source), lines)
 
 
 def sheet_sprites(

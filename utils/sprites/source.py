@@ -55,7 +55,7 @@ def sprite_files(path: Path) -> Found:
             return zip_files(archive)
     except (zipfile.BadZipFile, OSError) as error:
         raise ValueError(
-            f"{path} is neither a folder nor a readable zip ({error}); name one, or the PNG of a sheet"
+            f"{path} is neither a folder nor a readable zip ({error}); name one, or a sheet's PNG"
         ) from None
 
 
