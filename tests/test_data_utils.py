@@ -198,7 +198,7 @@ def test_many_broken_files_do_not_fill_the_screen(sprite_folder):
     with pytest.raises(ValueError, match="700 of 712") as error:
         load_sprites(sprite_folder)
     text = str(error.value)
-    assert "0004.png (not a PNG, but a WebP picture) and 695 others" in text
+    assert "0004.png (not a PNG, but a WebP picture) and 695 more" in text
     assert "\n" not in text and len(text) < 1000
 
 
@@ -207,7 +207,7 @@ def test_many_changed_sprites_do_not_fill_the_screen():
     sprites = Sprites(torch.zeros(792, 3, 2, 2, dtype=torch.uint8), names, "", [])
     known = fingerprints(sprites)
     changed = fingerprints(sprites._replace(pixels=sprites.pixels + 1))
-    with pytest.raises(ValueError, match=r"changed: 000.png, .* and 787 others"):
+    with pytest.raises(ValueError, match=r"changed: 000.png, .* and 787 more"):
         check_sprites(known, changed)
 
 
@@ -230,7 +230,7 @@ def test_all_broken_files_are_named_in_one_line(sprite_folder):
     assert "6 of 18" in text and "\n" not in text
     for name in ("bomb", "empty", "jpeg", "large", "short"):
         assert f"{name}.png (" in text
-    assert " and 1 others" in text and "jpeg.png (not a PNG, but a JPEG picture)" in text
+    assert " and 1 more" in text and "jpeg.png (not a PNG, but a JPEG picture)" in text
 
 
 def test_missing_folder(tmp_path):

@@ -57,9 +57,9 @@ def broken(source: Path, errors: list[str], num_files: int) -> str:
 
 
 def first_few(names: Sequence[str]) -> str:
-    """Return the first few names, and the number of the others."""
+    """Return the first few names, and how many more there are."""
     others = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {others} others" if others > 0 else "")
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {others} more" if others > 0 else "")
 
 
 def to_png(source: Path, suffixes: set[str]) -> str:
