@@ -54,7 +54,7 @@ def test_processes_decode_as_one_core_does(many_files, tmp_path, monkeypatch, as
 
 SCRIPT = """
 import sys
-from utils.cli import run, Parser
+from utils.cli import Parser, run_script
 from utils.sprites import decode
 
 def main(args):
@@ -70,7 +70,7 @@ def main(args):
 if __name__ == "__main__":
     parser = Parser("Decode many files.")
     parser.add_argument("folder")
-    run(main, parser)
+    run_script(main, parser)
 """
 
 

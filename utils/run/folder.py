@@ -216,6 +216,7 @@ def resumed_args(args: Namespace, typed: set[str]) -> tuple[Namespace, Path]:
         raise ValueError(
             f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
         )
+    saved.setdefault("background", "keep")  # as it was when there was no such argument
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
     for name, value in kept.items():
         default = getattr(args, name)
