@@ -107,7 +107,7 @@ def main(args: argparse.Namespace) -> None:
 
     import torch
 
-    from utils.data_utils import fingerprint, fingerprints, load_sprites
+    from utils.data_utils import digests_by_name, fingerprint, fingerprints, load_sprites
     from utils.run import state
     from utils.run.recorder import Recorder, Run
     from utils.training.device import choose_device, choose_precision
@@ -152,7 +152,8 @@ def main(args: argparse.Namespace) -> None:
                 return
         else:
             overwrite = args.overwrite or args.resume is not None
-            run_folder.start(folder, run.identity.settings, overwrite=overwrite)
+            names = digests_by_name(prints)
+            run_folder.start(folder, run.identity.settings, names, overwrite=overwrite)
         print(f"Output: {folder}", flush=True)
         with Recorder(run, config) as recorder:
             for report in train(model, optimizer, sprites, config, progress, recorder.should_stop):

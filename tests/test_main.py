@@ -73,6 +73,7 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
     assert files == {
         ".lock",
         "args.json",
+        "sprites.json",
         "checkpoint_0.pt",
         "checkpoint_0.pt.sha256",
         "checkpoint_1.pt",

@@ -288,36 +288,27 @@ def fingerprint(prints: dict[str, str | Tensor]) -> str:
     return digest.hexdigest()
 
 
-def check_sprites(known: dict[str, str | Tensor], now: dict[str, str | Tensor]) -> None:
-    """Compare the `fingerprints` of two sets.
+def digests_by_name(prints: dict[str, str | Tensor]) -> dict[str, str]:
+    """Return the `fingerprints` of a set as a dictionary from names to hexadecimal digests."""
+    digests = prints["digests"].numpy().tobytes().hex(":", DIGEST_BYTES).split(":")
+    return dict(zip(prints["names"].split("\0"), digests, strict=True))
 
-    Raises
-    ------
-    ValueError
-        If they differ, with the names that do.
-    """
-    if fingerprint(known) == fingerprint(now):
-        return
-    known, now = (
-        dict(
-            zip(
-                prints["names"].split("\0"),
-                prints["digests"].view(-1, DIGEST_BYTES).tolist(),
-                strict=True,
-            )
+
+def changes(known: dict[str, str], now: dict[str, str]) -> str:
+    """Return in words which sprites differ between two sets of `digests_by_name`."""
+    parts = {
+        "missing": [name for name in known if name not in now],
+        "new": [name for name in now if name not in known],
+        "changed": [name for name in known if now.get(name, known[name]) != known[name]],
+    }
+    return "; ".join(f"{what}: {notes.first_few(names)}" for what, names in parts.items() if names)
+
+
+def check_sprites(known: dict[str, str | Tensor], now: dict[str, str | Tensor]) -> None:
+    """Raise ValueError, with the names that differ, if two sets of `fingerprints` do."""
+    if fingerprint(known) != fingerprint(now):
+        different = changes(digests_by_name(known), digests_by_name(now))
+        raise ValueError(
+            f"the sprites are not those that the run was trained on ({different}); "
+            "put them back, or start a new run"
         )
-        for prints in (known, now)
-    )
-    problems = [
-        f"{what}: {notes.first_few(names)}"
-        for what, names in (
-            ("missing", [name for name in known if name not in now]),
-            ("new", [name for name in now if name not in known]),
-            ("changed", [name for name in known if now.get(name, known[name]) != known[name]]),
-        )
-        if names
-    ]
-    raise ValueError(
-        f"the sprites are not those that the run trained on ({'; '.join(problems)}); "
-        "put them back, or start a new run"
-    )
