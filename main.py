@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from utils.cli import exit_code, integer, number, quoted, run_script
+from utils.cli import exit_code, integer, number, quoted, run_script, tile
 from utils.lr_sched import FULL_WARMUP, default_warmup
 from utils.run import folder as run_folder
 from utils.training.recipes import RECIPES, RecipeParser
@@ -35,8 +35,11 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser = RecipeParser("Train a VAE on a folder of sprites.")
 
     add = parser.add_argument_group("sprites").add_argument
-    text = "folder or zip of PNGs; an empty figure/, or 'monsters', means the built-in sprites"
+    text = "folder, zip or sheet of PNGs; an empty figure/, or 'monsters', is the built-in sprites"
     add("--data_path", default="figure", help=text)
+    add("--tile", type=tile, metavar="WxH", help="size of a sheet's tiles, such as 40 or 32x48")
+    text = "keep: do not treat one opaque colour all along a sprite's border as transparent"
+    add("--background", choices=("crop", "keep"), default="crop", help=text)
     add("--image_size", type=integer(1, 512), default=40, help="side in pixels")
     text = "share of the sprites to hold out; at least one is"
     add("--val_ratio", type=number(0, 0.99), default=0.01, help=text)
@@ -104,7 +107,7 @@ def main(args: argparse.Namespace) -> None:
 
     import torch
 
-    from utils.data_utils import fingerprint, fingerprints, load_sprites
+    from utils.data_utils import digests_by_name, fingerprint, fingerprints, load_sprites
     from utils.run import state
     from utils.run.recorder import Recorder, Run
     from utils.training.device import choose_device, choose_precision
@@ -115,7 +118,7 @@ def main(args: argparse.Namespace) -> None:
     device, device_line = choose_device(args.device)
     precision, precision_line = choose_precision(args.precision, device)
     print(device_line, precision_line, sep="\n")
-    loaded = load_sprites(args.data_path, args.image_size)
+    loaded = load_sprites(args.data_path, args.image_size, args.tile, args.background)
     prints = fingerprints(loaded)
     sprites = split_sprites(loaded, args, device)
     args = resolved(args, precision=precision, data_path=loaded.source)
@@ -149,7 +152,8 @@ def main(args: argparse.Namespace) -> None:
                 return
         else:
             overwrite = args.overwrite or args.resume is not None
-            run_folder.start(folder, run.identity.settings, overwrite=overwrite)
+            names = digests_by_name(prints)
+            run_folder.start(folder, run.identity.settings, names, overwrite=overwrite)
         print(f"Output: {folder}", flush=True)
         with Recorder(run, config) as recorder:
             for report in train(model, optimizer, sprites, config, progress, recorder.should_stop):

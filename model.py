@@ -214,8 +214,8 @@ def vae_loss(
     With kl_weight 1 the loss is the negative ELBO, up to a constant, of a decoder
     p(x | z) = N(x; recon, sigma^2 I) with sigma^2 = 1 / (2 * recon_weight): a variance of 1/20, a
     standard deviation of 57 of 255 grey levels, by default. Another kl_weight is the beta of a
-    beta-VAE; what counts is the ratio, so that kl_weight 1/16 is the same model, up to the scale
-    of the loss, as sigma^2 = 1/320.
+    beta-VAE. Only the ratio matters: kl_weight 1/16 is the same model, up to the scale of the loss,
+    as sigma^2 = 1/320.
 
     Parameters
     ----------

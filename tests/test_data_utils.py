@@ -1,23 +1,24 @@
-import multiprocessing
-import os
-import signal
-import struct
-import subprocess
-import sys
-import time
 import zipfile
-import zlib
-from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.sprites import pngs
 from utils import data_utils
-from utils.data_utils import divide, load_sprite, load_sprites, split
-from utils.sprites import decode
+from utils.data_utils import (
+    Sprites,
+    check_sprites,
+    divide,
+    fingerprint,
+    fingerprints,
+    load_sprite,
+    load_sprites,
+    number_of,
+    split,
+)
+from utils.sprites import source
 
 
 def zip_folder(folder, path):
@@ -25,6 +26,13 @@ def zip_folder(folder, path):
         for file in folder.rglob("*"):
             archive.write(file, file.relative_to(folder).as_posix())
     return path
+
+
+def write_as(archive, name, data):
+    """Write a file to a zip under a name that zipfile would change."""
+    info = zipfile.ZipInfo("x")
+    info.filename = name
+    archive.writestr(info, data)
 
 
 def test_sprites_come_in_sorted_order_on_white(sprite_folder):
@@ -79,9 +87,34 @@ def test_an_empty_figure_gives_way_to_the_monsters(tmp_path, monkeypatch):
     (tmp_path / "figure").mkdir()
     (tmp_path / "figure" / ".gitkeep").touch()
     sprites = load_sprites("figure")
-    assert sprites.source == "monsters" and sprites.pixels.shape == (792, 3, 40, 40)
-    assert "--data_path" in sprites.notes[0]
-    assert torch.equal(load_sprites("monsters").pixels, sprites.pixels)
+    assert sprites.pixels.shape == (792, 3, 40, 40) and "--data_path" in sprites.notes[0]
+    for path in ("monsters", sprites.source):
+        assert torch.equal(load_sprites(path).pixels, sprites.pixels)
+
+
+def test_pictures_of_other_types_in_figure_are_not_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "figure").mkdir()
+    Image.new("RGB", (40, 40)).save(tmp_path / "figure" / "a.bmp")
+    with pytest.raises(ValueError, match="python -c"):
+        load_sprites("figure")
+
+
+@pytest.mark.parametrize("typed", ["monsters", "monsters/", "./monsters"])
+def test_a_folder_of_ones_own_called_monsters(sprite_folder, tmp_path, monkeypatch, typed):
+    monkeypatch.chdir(tmp_path)
+    sprite_folder.rename(tmp_path / "monsters")
+    own = load_sprites(typed)
+    assert len(own.names) == 12 and len(load_sprites(own.source).names) == 12
+    (tmp_path / "monsters").rename(tmp_path / "moved")
+    with pytest.raises(ValueError, match="there is no folder or zip"):
+        load_sprites(own.source)  # what a run wrote down never becomes the built-in sprites
+
+
+def test_a_zip_of_ones_own_called_monsters(sprite_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    zip_folder(sprite_folder, tmp_path / "monsters.zip")
+    assert load_sprites("monsters").source == "monsters.zip"
 
 
 def test_monsters_fit_any_square():
@@ -99,19 +132,88 @@ def test_real_sprites(real_sprites):
     assert "792 as they are" in sprites.notes[0]
 
 
+# ---- names
+
+
+def test_a_zip_with_backslashes_has_the_names_of_its_folder(sprite_folder, tmp_path):
+    expected = load_sprites(sprite_folder)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        write_as(archive, "s\\", b"")
+        for index, name in enumerate(expected.names):
+            slash = "\\" if index % 2 else "/"  # some tools write both
+            write_as(archive, f".\\s{slash}old\\{name}", (sprite_folder / name).read_bytes())
+    sprites = load_sprites(tmp_path / "a.zip")
+    assert sprites.names == [f"s/old/{name}" for name in expected.names]
+    assert torch.equal(sprites.pixels, expected.pixels) and len(sprites.notes) == 1
+    assert number_of(sprites.names[7]) == "7"
+
+
+def test_what_macs_put_into_zips_is_left_out(sprite_folder, tmp_path):
+    data = (sprite_folder / "000.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("s/000.png", "__MACOSX/s/._000.png", "__MACOSX/x.png", "s\\._000.png"):
+            write_as(archive, name, data)
+    sprites = load_sprites(tmp_path / "a.zip")
+    assert sprites.names == ["s/000.png"] and "Left out: 3 " in sprites.notes[1]
+
+
+def test_of_entries_of_one_name_the_last_counts(sprite_folder, tmp_path):
+    first, second = ((sprite_folder / f"00{i}.png").read_bytes() for i in (0, 1))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        write_as(archive, "s/a.png", first)
+        write_as(archive, "s\\a.png", second)
+    sprites = load_sprites(tmp_path / "a.zip")
+    assert sprites.names == ["s/a.png"]
+    assert torch.equal(sprites.pixels[0], load_sprite(sprite_folder / "001.png"))
+
+
+def test_accents_are_composed_wherever_they_come_from(sprite_folder):
+    (sprite_folder / "000.png").rename(sprite_folder / "e\u0301.png")
+    assert load_sprites(sprite_folder).names[-1] == "\u00e9.png"
+
+
+def test_names_that_are_not_utf_8_can_be_told_apart(sprite_folder):
+    try:
+        (sprite_folder / "000.png").rename(sprite_folder / "caf\udce9.png")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has names in UTF-8 alone")
+    sprites = load_sprites(sprite_folder)
+    assert sprites.names[-1] == "caf\udce9.png" and fingerprint(fingerprints(sprites))
+
+
+def test_unpacked_names_with_backslashes(sprite_folder):
+    try:
+        (sprite_folder / "000.png").rename(sprite_folder / "s\\000.png")
+    except OSError:
+        pytest.skip("backslashes are separators here")
+    assert load_sprites(sprite_folder).names[-1] == "s/000.png"
+
+
 # ---- bad input
+
+
+def test_many_broken_files_do_not_fill_the_screen(sprite_folder):
+    for index in range(700):
+        (sprite_folder / f"{index:04d}.png").write_bytes(b"RIFF\0\0\0\0WEBPVP8 ")
+    with pytest.raises(ValueError, match="700 of 712") as error:
+        load_sprites(sprite_folder)
+    text = str(error.value)
+    assert "0004.png (not a PNG, but a WebP picture) and 695 more" in text
+    assert "\n" not in text and len(text) < 1000
+
+
+def test_many_changed_sprites_do_not_fill_the_screen():
+    names = [f"{index:03d}.png" for index in range(792)]
+    sprites = Sprites(torch.zeros(792, 3, 2, 2, dtype=torch.uint8), names, "", [])
+    known = fingerprints(sprites)
+    changed = fingerprints(sprites._replace(pixels=sprites.pixels + 1))
+    with pytest.raises(ValueError, match=r"changed: 000.png, .* and 787 more"):
+        check_sprites(known, changed)
 
 
 def bomb(width, height):
     """A PNG of a few bytes that claims to be large."""
-
-    def chunk(kind, data):
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + data
+    return pngs.SIGNATURE + pngs.header(width, height, 8, 2) + pngs.chunk(b"IDAT", b"")
 
 
 def test_all_broken_files_are_named_in_one_line(sprite_folder):
@@ -126,8 +228,9 @@ def test_all_broken_files_are_named_in_one_line(sprite_folder):
         load_sprites(sprite_folder)
     text = str(error.value)
     assert "6 of 18" in text and "\n" not in text
-    for name in ("empty", "short", "text", "jpeg", "bomb", "large"):
+    for name in ("bomb", "empty", "jpeg", "large", "short"):
         assert f"{name}.png (" in text
+    assert " and 1 more" in text and "jpeg.png (not a PNG, but a JPEG picture)" in text
 
 
 def test_missing_folder(tmp_path):
@@ -150,15 +253,18 @@ def test_a_file_that_is_no_zip(tmp_path):
 def test_a_zip_that_unpacks_to_something_monstrous(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", bytes(3000))
-    monkeypatch.setattr(data_utils, "MAX_FILE_BYTES", 2000)
+    monkeypatch.setattr(source, "MAX_FILE_BYTES", 2000)
     with pytest.raises(ValueError, match="unpacks to"):
         load_sprites(tmp_path / "a.zip")
 
 
-@pytest.mark.parametrize("name", ["../a.png", "/a.png", "b/../../a.png"])
+@pytest.mark.parametrize(
+    "name",
+    ["../a.png", "/a.png", "b/../../a.png", "b\\..\\..\\a.png", "\\a.png", "C:\\a.png", "c:/a.png"],
+)
 def test_a_zip_with_paths_that_climb_out_of_it(tmp_path, name):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
-        archive.writestr(name, b"x")
+        write_as(archive, name, b"x")
     with pytest.raises(ValueError, match="climb out"):
         load_sprites(tmp_path / "a.zip")
 
@@ -167,7 +273,7 @@ def test_a_zip_whose_paths_begin_with_a_dot(sprite_folder, tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in ("./000.png", "./.hidden.png"):
             archive.writestr(name, (sprite_folder / "000.png").read_bytes())
-    assert load_sprites(tmp_path / "a.zip").names == ["./000.png"]
+    assert load_sprites(tmp_path / "a.zip").names == ["000.png"]
 
 
 def test_the_current_folder_and_no_folder(sprite_folder, monkeypatch):
@@ -193,208 +299,3 @@ def test_the_parts_of_a_split_are_views_of_one_tensor(num_held_out, monkeypatch)
     parts = divide(pixels, train_index, val_index)
     assert all(map(torch.equal, parts, expected))
     assert {part.untyped_storage().data_ptr() for part in parts} == {pixels.data_ptr()}
-
-
-def decoded(source, names):
-    """Return the pixels of a folder or zip, the number of actions and the errors."""
-    pixels = np.zeros((len(names), 3, 40, 40), np.uint8)
-    return pixels, *decode.decode_files(source, names, pixels)
-
-
-@pytest.fixture
-def in_small_blocks(monkeypatch):
-    monkeypatch.setattr(decode, "num_cores", lambda: 1)
-    monkeypatch.setattr(decode, "MANY", 2)
-    monkeypatch.setattr(decode, "BLOCK_BYTES", 2 * 4800)
-
-
-@pytest.mark.parametrize("as_zip", [False, True])
-def test_processes_decode_as_one_core_does(
-    tmp_path, sprite_folder, monkeypatch, in_small_blocks, as_zip
-):
-    for name in ("003a.png", "bad.png"):
-        (sprite_folder / name).write_bytes(b"no PNG")
-    source = sprite_folder
-    if as_zip:
-        source = zip_folder(sprite_folder, tmp_path / "sprites.zip")
-    names = sorted(path.name for path in sprite_folder.iterdir()) * 20
-    alone = decoded(source, names)
-    by_parent = []
-    decode_block = decode.decode_block
-    monkeypatch.setattr(
-        decode, "decode_block", lambda *args: by_parent.append(1) or decode_block(*args)
-    )
-    monkeypatch.setattr(decode, "num_cores", lambda: 3)
-    together = decoded(source, names)
-    assert np.array_equal(alone[0], together[0])
-    assert alone[1:] == together[1:]
-    assert (together[0][names.index("bad.png")] == 255).all()
-    assert together[2] == ["003a.png (not a PNG)", "bad.png (not a PNG)"] * 20
-    num_blocks = len(names) // 2
-    assert 0 < len(by_parent) < num_blocks  # the others are the workers'
-
-
-def test_one_core_goes_on_where_workers_are_killed(sprite_folder, monkeypatch, in_small_blocks):
-    names = sorted(path.name for path in sprite_folder.iterdir()) * 20
-    alone = decoded(sprite_folder, names)
-    killed = []
-    decode_block = decode.decode_block
-
-    def kill(*args):
-        for worker in multiprocessing.active_children():
-            worker.kill()
-            killed.append(worker.pid)
-        return decode_block(*args)
-
-    monkeypatch.setattr(decode, "decode_block", kill)  # of the parent, which is at work at once
-    monkeypatch.setattr(decode, "num_cores", lambda: 3)
-    together = decoded(sprite_folder, names)
-    assert np.array_equal(alone[0], together[0]) and alone[1:] == together[1:]
-    assert killed
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a file that is open")
-def test_one_core_goes_on_where_workers_cannot_open_the_zip(
-    sprite_folder, tmp_path, monkeypatch, in_small_blocks, capfd
-):
-    source = zip_folder(sprite_folder, tmp_path / "sprites.zip")
-    names = sorted(path.name for path in sprite_folder.iterdir())
-    alone = decoded(source, names)
-
-    @contextmanager
-    def deleted():
-        source.unlink(missing_ok=True)
-        yield
-
-    monkeypatch.setattr(decode, "script_hidden", deleted)  # entered before a worker starts
-    monkeypatch.setattr(decode, "num_cores", lambda: 2)
-    together = decoded(source, names)
-    assert np.array_equal(alone[0], together[0]) and alone[1:] == together[1:]
-    assert capfd.readouterr().err == ""
-
-
-UNGUARDED = """
-import os
-import sys
-from pathlib import Path
-import numpy as np
-from utils.sprites import decode
-
-print("begun")
-decode.MANY, decode.BLOCK_BYTES, decode.num_cores = 2, 4800, lambda: 3
-folder = Path(sys.argv[1])
-names = os.listdir(folder)
-actions, _ = decode.decode_files(folder, names, np.empty((len(names), 3, 40, 40), np.uint8))
-print(actions.total(), Path(__file__).name)
-"""
-
-
-def test_workers_do_not_import_the_script(tmp_path, sprite_folder):
-    script = tmp_path / "no_guard.py"
-    script.write_text(UNGUARDED)
-    done = subprocess.run(
-        [sys.executable, script, sprite_folder],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-    )
-    count = len(list(sprite_folder.iterdir()))
-    assert done.stdout.splitlines() == ["begun", f"{count} no_guard.py"]
-    assert done.stderr == ""
-
-
-MANY_FILES = """
-import os
-import sys
-from pathlib import Path
-import numpy as np
-from utils.sprites import decode
-
-decode_block = decode.decode_block
-
-def begin(*args):
-    print("begun", flush=True)
-    return decode_block(*args)
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    names = os.listdir(folder) * 20_000
-    decode.MANY, decode.decode_block, decode.num_cores = 2, begin, lambda: 3
-    decode.decode_files(folder, names, np.empty((len(names), 3, 40, 40), np.uint8))
-"""
-
-
-def is_running(process):
-    """Return whether a process is there, and is not a dead one that nobody has asked for."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="children are found in /proc")
-def test_workers_end_with_a_parent_that_is_killed(tmp_path, sprite_folder):
-    script = tmp_path / "parent.py"
-    script.write_text(MANY_FILES)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    parent = subprocess.Popen(
-        [sys.executable, script, sprite_folder], stdout=subprocess.PIPE, env=environment
-    )
-    assert parent.stdout.readline() == b"begun\n"
-    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
-    assert len(children) >= 2  # workers, and multiprocessing's tracker of resources
-    os.kill(parent.pid, signal.SIGKILL)
-    parent.wait()
-    deadline = time.monotonic() + 20
-    while any(map(is_running, children)):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C in another way")
-def test_ctrl_c_ends_all_processes_without_a_word_of_the_workers(tmp_path, sprite_folder):
-    script = tmp_path / "parent.py"
-    script.write_text(MANY_FILES)
-    parent = subprocess.Popen(
-        [sys.executable, script, sprite_folder],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
-        start_new_session=True,
-    )
-    assert parent.stdout.readline() == b"begun\n"  # workers import numpy meanwhile
-    os.killpg(parent.pid, signal.SIGINT)
-    _, err = parent.communicate(timeout=60)
-    assert err.decode().count("Traceback") == 1 and "KeyboardInterrupt" in err.decode()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows cannot hold a signal back")
-def test_a_process_that_starts_holds_ctrl_c_back_and_this_one_does_not_lose_it():
-    masked = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), decode.ctrl_c_for_parent():
-            child = subprocess.run([sys.executable, "-c", masked], capture_output=True, text=True)
-            os.kill(os.getpid(), signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    assert child.stdout == "True\n"
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows cannot hold a signal back")
-def test_ctrl_c_is_not_for_workers_whenever_one_may_start(
-    sprite_folder, monkeypatch, in_small_blocks
-):
-    held = []
-
-    @contextmanager
-    def look():
-        held.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
-        yield
-
-    monkeypatch.setattr(decode, "script_hidden", look)
-    monkeypatch.setattr(decode, "num_cores", lambda: 3)
-    names = sorted(path.name for path in sprite_folder.iterdir()) * 5
-    decoded(sprite_folder, names)
-    assert all(held) and len(held) >= 2
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -73,6 +73,7 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
     assert files == {
         ".lock",
         "args.json",
+        "sprites.json",
         "checkpoint_0.pt",
         "checkpoint_0.pt.sha256",
         "checkpoint_1.pt",
@@ -287,7 +288,7 @@ def test_an_empty_figure_trains_on_the_monsters(tmp_path):
     assert "792 built-in monsters" in done.stdout
     assert "epoch 0: loss" in done.stdout  # a line instead of a bar, for this is a pipe
     folder = tmp_path / "output_dir_lr0.0005_epoch1_latent16_hidden16"
-    assert json.loads((folder / "args.json").read_text())["data_path"] == "monsters"
+    assert json.loads((folder / "args.json").read_text())["data_path"] == "built-in:monsters"
 
 
 def test_help_and_errors_of_the_parser_do_not_import_torch(tmp_path):

@@ -6,6 +6,7 @@ Imports no torch, so --help answers at once.
 import argparse
 import math
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -22,7 +23,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows the defaults, but for those that say nothing."""
+    """Shows defaults, except those that say nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         if action.default in (None, [], False):
@@ -130,6 +131,14 @@ def number(low: float, high: float = math.inf, *, above: bool = False) -> Callab
         return value
 
     return parse
+
+
+def tile(text: str) -> list[int]:
+    """Parse the size of a sheet's tiles, 40 or 32x48: an argparse type."""
+    match = re.fullmatch(r"([1-9]\d{0,3})(?:x([1-9]\d{0,3}))?", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text} is not a size in pixels such as 40 or 32x48")
+    return [int(match[1]), int(match[2] or match[1])]
 
 
 def span(low: float, high: float, above: bool = False) -> str:

@@ -1,12 +1,15 @@
-"""Sprites: a folder or a zip of PNGs becomes one uint8 tensor, each PNG decoded once.
+"""Sprites: a folder, a zip, a sheet or the built-in monsters become one uint8 tensor.
 
 sprites = load_sprites("figure", image_size=40)
 sprites.pixels  # (N, 3, 40, 40), uint8, on white
+
+`utils/sprites/` turns files into pixels. This file decides which sprites are held out, and checks
+whether they are the ones that a run was trained on.
 """
 
 import hashlib
+import os
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -17,16 +20,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from utils.sprites.decode import MAX_FILE_BYTES, decode_files
-from utils.sprites.png import DECODE_ERRORS, bombs_are_errors, decode_png, fit_to_square, reason
+from utils.sprites import notes
+from utils.sprites.decode import decode_files, to_square
+from utils.sprites.png import DECODE_ERRORS, decode_png, fit_to_square, reason
+from utils.sprites.sheet import cut_sheet
+from utils.sprites.source import CONVERTIBLE, find_source, read_limited, sprite_files
 
 DEFAULT_PATH = "figure"
-BUILT_IN = "monsters"  # the data path that stands for the sprites of utils/sprites/monsters.py
+BUILT_IN = "monsters"  # the data path of the built-in sprites, where no folder has this name
+BUILT_IN_SOURCE = "built-in:monsters"  # what a run writes down for them: no folder's name
 
-DIGEST_BYTES = 8  # of a sprite: enough to tell a change from none
-NAMES_SHOWN = 5  # of changed sprites in a message
+DIGEST_BYTES = 8  # per sprite: enough to tell a change from none
 MOVED = 1000  # sprites that `divide` moves at once
-MAX_ZIP_BYTES = 4 * 2**30  # of all PNGs of a zip, unpacked
 
 
 class Sprites(NamedTuple):
@@ -38,46 +43,78 @@ class Sprites(NamedTuple):
     notes: list[str]  # lines for the console: what was found, and what was done to it
 
 
-def load_sprites(path: str | Path, image_size: int = 40) -> Sprites:
-    """Return every PNG of a folder or a zip, composited on white and fitted to a square.
+def load_sprites(
+    path: str | Path,
+    image_size: int = 40,
+    tile: Sequence[int] | None = None,
+    background: str = "crop",
+) -> Sprites:
+    """Return all sprites at a path, composited on white and fitted to a square.
 
     Parameters
     ----------
     path : str or Path
-        A folder (sub-folders count) or a `.zip`. A folder without PNGs gives way to a zip of its
-        name beside it. An empty `figure/` gives way to the built-in monsters, which "monsters"
-        names as well.
+        A folder (searched with its sub-folders), a `.zip`, or a sheet: one PNG with many sprites.
+        For a folder without PNGs, the zip of its name beside it is read. "monsters" means the
+        built-in sprites, unless there is a folder or zip of that name; so does an empty `figure/`.
     image_size : int
         Side of the square in pixels.
+    tile : (width, height), optional
+        Size of a sheet's tiles in pixels; if None, Aseprite's JSON beside the sheet is read.
+    background : {"crop", "keep"}
+        Whether to treat one opaque colour all along a sprite's border as transparent; see
+        `utils/sprites/background.py`.
 
     Raises
     ------
     ValueError
-        If there is nothing to read, or some PNG cannot be read; all of those are named.
+        If there is nothing to read, or some PNG cannot be read; the first few are named.
     """
-    if str(path) == BUILT_IN:
-        return built_in_sprites(image_size)
+    if background not in ("crop", "keep"):
+        raise ValueError(f"background {background!r}: 'crop' or 'keep'")
     if not str(path):
         raise ValueError("--data_path is empty; name a folder or zip, or 'monsters'")
-    path = find_source(Path(path))
-    names, num_left_out = sprite_files(path)
-    if not names and path == Path(DEFAULT_PATH):
-        return built_in_sprites(image_size, num_left_out)
-    if not names:
-        raise ValueError(f"no PNG in {path} ({num_left_out} other files); name a folder or zip")
-    pixels, how = decode_all(names, image_size, path)
-
-    actions = ", ".join(f"{count} {action}" for action, count in how.most_common())
-    notes = [f"Sprites: {len(names)} from {path} ({image_size}x{image_size}: {actions})."]
-    return Sprites(pixels, names, str(path), notes + left_out_note(num_left_out))
-
-
-def left_out_note(count: int) -> list[str]:
-    """Return a line for the console if files were left out."""
-    return [f"Left out: {count} hidden files or files of other types."] if count else []
+    if is_built_in(str(path)):
+        if tile is not None:
+            raise ValueError("--tile cuts a sheet, not the built-in monsters; name one PNG")
+        return built_in_sprites(image_size)
+    source = find_source(Path(path))
+    if source.is_file() and source.suffix.lower() == ".png":
+        return sheet_sprites(source, image_size, tile, background)
+    if source.is_file() and source.suffix.lower() in CONVERTIBLE:
+        raise ValueError(notes.other_picture(source))
+    if tile is not None:
+        raise ValueError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
+    return folder_sprites(source, image_size, background)
 
 
-def built_in_sprites(image_size: int, num_left_out: int = 0) -> Sprites:
+def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop") -> Tensor:
+    """Return one PNG, composited on white and fitted to a square, uint8 (3, S, S).
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read as a PNG.
+    """
+    try:
+        pixels, *_ = to_square(decode_png(read_limited(Path(path))), image_size, background)
+    except DECODE_ERRORS as error:
+        raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
+    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
+
+
+def is_built_in(path: str) -> bool:
+    """Return whether a data path stands for the built-in sprites; the user's own files win."""
+    own = Path(BUILT_IN).is_dir() or Path(f"{BUILT_IN}.zip").is_file()
+    return path == BUILT_IN_SOURCE or (path == BUILT_IN and not own)
+
+
+def unmistakable(source: Path) -> str:
+    """Return a data path that never stands for the built-in sprites, wherever it is read."""
+    return os.path.join(".", source) if str(source) == BUILT_IN else str(source)
+
+
+def built_in_sprites(image_size: int) -> Sprites:
     """Return the monsters that the repository draws by code."""
     from utils.sprites.monsters import NUM_MONSTERS, draw_monster, monster_name
 
@@ -90,128 +127,64 @@ def built_in_sprites(image_size: int, num_left_out: int = 0) -> Sprites:
         f"{DEFAULT_PATH}/ or name a folder or zip with --data_path."
     )
     names = [monster_name(index) for index in range(NUM_MONSTERS)]
-    return Sprites(torch.from_numpy(pixels), names, BUILT_IN, [note, *left_out_note(num_left_out)])
+    return Sprites(torch.from_numpy(pixels), names, BUILT_IN_SOURCE, [note])
 
 
-def load_sprite(path: str | Path, image_size: int = 40) -> Tensor:
-    """Return one PNG, composited on white and fitted to a square, uint8 (3, S, S).
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read as a PNG.
-    """
-    try:
-        with bombs_are_errors():
-            pixels, _ = fit_to_square(decode_png(Path(path).read_bytes()), image_size)
-    except DECODE_ERRORS as error:
-        raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
-    return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
-
-
-# ---- where the files are
-
-
-def find_source(path: Path) -> Path:
-    """Return the path, or the zip of its name where there is no folder or it holds no PNG."""
-    archive = Path(f"{path}.zip")
-    if path.is_dir():
-        return archive if archive.is_file() and not png_files(path)[0] else path
-    if path.exists():
-        return path
-    if archive.is_file():
-        return archive
-    raise ValueError(
-        f"there is no folder or zip {path}; name one with --data_path (or --data_path monsters)"
-    )
+def folder_sprites(source: Path, image_size: int, background: str) -> Sprites:
+    """Return the sprites of a folder or zip; see `load_sprites`."""
+    found = sprite_files(source)
+    left_out = notes.left_out(source, found)
+    if not found.files and source == Path(DEFAULT_PATH) and not found.suffixes:
+        sprites = built_in_sprites(image_size)
+        return sprites._replace(notes=sprites.notes + left_out)
+    if not found.files:
+        raise ValueError(notes.nothing_found(source, found))
+    decoded = decode_files(source, found.files, image_size, background)
+    if decoded.errors:
+        raise ValueError(notes.broken(source, decoded.errors, len(found.files)))
+    lines = [
+        notes.fitted(len(found.files), source, image_size, decoded.actions),
+        *notes.backgrounds(decoded.colours),
+        *left_out,
+    ]
+    pixels = torch.from_numpy(decoded.pixels)
+    return Sprites(pixels, list(found.files), unmistakable(source), lines)
 
 
-def sprite_files(path: Path) -> tuple[list[str], int]:
-    """Return the sorted names of the PNGs in a folder or zip, and the number of other files."""
-    if path.is_dir():
-        return png_files(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return zip_files(archive)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{path} is neither a folder nor a readable zip ({error})") from None
+def sheet_sprites(
+    path: Path, image_size: int, tile: Sequence[int] | None, background: str
+) -> Sprites:
+    """Return the sprites of a sheet; see `load_sprites`."""
+    sheet = cut_sheet(path, tile)
+    fitted = [
+        to_square(image, image_size, background, sheet.background)
+        for image in sheet.sprites.values()
+    ]
+    pixels = np.stack([square for square, _, _ in fitted]).transpose(0, 3, 1, 2)  # (N, 3, S, S)
+    lines = [
+        notes.fitted(len(fitted), path, image_size, Counter(action for _, action, _ in fitted)),
+        *notes.backgrounds(Counter(colour for _, _, colour in fitted if colour)),
+    ]
+    if sheet.num_empty:
+        lines.append(f"Left out: {sheet.num_empty} empty tiles.")
+    pixels = torch.from_numpy(pixels).contiguous()
+    return Sprites(pixels, list(sheet.sprites), str(path), lines)
 
 
-def png_files(folder: Path) -> tuple[list[str], int]:
-    """Return the sorted names of all PNGs below a folder, and the number of other files.
-
-    Hidden folders and links to folders (which may run in circles) count as one file, left out.
-    """
-    names, num_left_out, pending = [], 0, [folder]
-    while pending:
-        for entry in pending.pop().iterdir():
-            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
-                pending.append(entry)
-            elif is_sprite_name(entry.name) and entry.is_file():
-                names.append(entry.relative_to(folder).as_posix())
-            elif entry.name != ".gitkeep":
-                num_left_out += 1
-    return sorted(names), num_left_out
-
-
-def zip_files(archive: zipfile.ZipFile) -> tuple[list[str], int]:
-    """Return the same as `png_files` for a zip; nothing is ever unpacked to disk.
-
-    Raises
-    ------
-    ValueError
-        If the zip would unpack to something monstrous, or has paths that climb out of it.
-    """
-    files = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-    climbing = [name for name in files if name.startswith("/") or ".." in name.split("/")]
-    if climbing:
-        raise ValueError(f"{archive.filename} has paths that climb out of it: {climbing[0]!r}")
-    names = sorted(
-        name
-        for name in files
-        if is_sprite_name(name) and not any(re.match(r"\.[^/]", p) for p in name.split("/"))
-    )
-    sizes = [files[name].file_size for name in names]
-    if sum(sizes) > MAX_ZIP_BYTES or max(sizes, default=0) > MAX_FILE_BYTES:
-        raise ValueError(
-            f"{archive.filename} unpacks to {sum(sizes) / 2**20:,.0f} MiB, its largest file to "
-            f"{max(sizes) / 2**20:,.0f}; at most {MAX_ZIP_BYTES / 2**20:,.0f} and "
-            f"{MAX_FILE_BYTES / 2**20:,.0f} are read"
-        )
-    return names, len(files) - len(names)
-
-
-def is_sprite_name(name: str) -> bool:
-    """Return whether a file is taken for a sprite by its name."""
-    return name.lower().endswith(".png") and not name.rpartition("/")[2].startswith(".")
-
-
-# ---- from files to pixels
-
-
-def decode_all(names: list[str], image_size: int, source: Path) -> tuple[Tensor, Counter]:
-    """Return all sprites, uint8 (N, 3, S, S), and how many were fitted in which way."""
-    pixels = np.empty((len(names), 3, image_size, image_size), np.uint8)
-    actions, broken = decode_files(source, names, pixels)
-    if broken:
-        raise ValueError(
-            f"{len(broken)} of {len(names)} PNGs in {source} cannot be read; "
-            f"mend or remove them: {', '.join(broken)}"
-        )
-    return torch.from_numpy(pixels), actions
+# ---- the split
 
 
 def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tensor, Tensor]:
-    """Bring the training sprites to the front, in place, and return both parts.
+    """Move the training sprites to the front, in place, and return both parts.
 
-    A large set stays one tensor, of which the parts are views.
+    The parts are views of one tensor, so that a large set is never held twice.
 
     Parameters
     ----------
     pixels : Tensor, shape (N, 3, S, S)
         Changed.
     train_index, val_index : Tensor, int64
-        Of all sprites between them, each in rising order.
+        Together all sprites, each in rising order.
     """
     held_out = pixels[val_index]
     done = 0
@@ -220,9 +193,6 @@ def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tens
         done += len(index)
     pixels[done:] = held_out
     return pixels[:done], pixels[done:]
-
-
-# ---- the split
 
 
 def split(
@@ -237,10 +207,9 @@ def split(
     val_ratio : float
         Share that is held out, in [0, 1); at least one sprite is, and at least one is not.
     seed : int
-        The split depends on nothing else.
     names : sequence of str, optional
         File names of the sprites. With them, sprites of one number (see `number_of`) stay on one
-        side, and the share is one of numbers, not of sprites.
+        side, and `val_ratio` is a share of the numbers.
 
     Raises
     ------
@@ -293,13 +262,13 @@ def to_uint8(images: Tensor) -> Tensor:
 
 
 def fingerprints(sprites: Sprites) -> dict[str, str | Tensor]:
-    """Return the names and a digest of the pixels of each sprite, by which a run knows its own.
+    """Identify a training set by the names and the digests of its sprites.
 
     Returns
     -------
     dict
-        ``names``, joined by NUL characters, and ``digests``, uint8 (N, 8): two things that are
-        quick to write, also for a million sprites.
+        ``names``, joined by NUL characters, and ``digests``, uint8 (N, 8): two values that are
+        quick to write even for a million sprites.
     """
     digests = [
         hashlib.blake2b(pixels, digest_size=DIGEST_BYTES).digest()
@@ -313,41 +282,33 @@ def fingerprints(sprites: Sprites) -> dict[str, str | Tensor]:
 
 def fingerprint(prints: dict[str, str | Tensor]) -> str:
     """Return one digest of the `fingerprints` of a set."""
-    digest = hashlib.sha256(prints["names"].encode())
+    # Names that are not UTF-8 reach Python as lone surrogates.
+    digest = hashlib.sha256(prints["names"].encode(errors="surrogateescape"))
     digest.update(prints["digests"].numpy().tobytes())
     return digest.hexdigest()
 
 
-def check_sprites(known: dict[str, str | Tensor], now: dict[str, str | Tensor]) -> None:
-    """Compare the `fingerprints` of two sets.
+def digests_by_name(prints: dict[str, str | Tensor]) -> dict[str, str]:
+    """Return the `fingerprints` of a set as a dictionary from names to hexadecimal digests."""
+    digests = prints["digests"].numpy().tobytes().hex(":", DIGEST_BYTES).split(":")
+    return dict(zip(prints["names"].split("\0"), digests, strict=True))
 
-    Raises
-    ------
-    ValueError
-        If they differ, with the names that do.
-    """
-    if fingerprint(known) == fingerprint(now):
-        return
-    known, now = (
-        dict(
-            zip(
-                prints["names"].split("\0"),
-                prints["digests"].view(-1, DIGEST_BYTES).tolist(),
-                strict=True,
-            )
+
+def changes(known: dict[str, str], now: dict[str, str]) -> str:
+    """Return in words which sprites differ between two sets of `digests_by_name`."""
+    parts = {
+        "missing": [name for name in known if name not in now],
+        "new": [name for name in now if name not in known],
+        "changed": [name for name in known if now.get(name, known[name]) != known[name]],
+    }
+    return "; ".join(f"{what}: {notes.first_few(names)}" for what, names in parts.items() if names)
+
+
+def check_sprites(known: dict[str, str | Tensor], now: dict[str, str | Tensor]) -> None:
+    """Raise ValueError, with the names that differ, if two sets of `fingerprints` do."""
+    if fingerprint(known) != fingerprint(now):
+        different = changes(digests_by_name(known), digests_by_name(now))
+        raise ValueError(
+            f"the sprites are not those that the run was trained on ({different}); "
+            "put them back, or start a new run"
         )
-        for prints in (known, now)
-    )
-    problems = [
-        f"{what}: {', '.join(names[:NAMES_SHOWN])}{', ...' if len(names) > NAMES_SHOWN else ''}"
-        for what, names in (
-            ("missing", [name for name in known if name not in now]),
-            ("new", [name for name in now if name not in known]),
-            ("changed", [name for name in known if now.get(name, known[name]) != known[name]]),
-        )
-        if names
-    ]
-    raise ValueError(
-        f"the sprites are not those that the run trained on ({'; '.join(problems)}); "
-        "put them back, or start a new run"
-    )

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and sums by which damage is noticed."""
+"""Files that are either complete or absent, and checksums that reveal damage."""
 
 import errno
 import hashlib
@@ -16,10 +16,9 @@ UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EN
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a file to write, which gets its name when the context ends and all is on the disk.
+    """Yield a file to write, which takes its name only once all of it is on the disk.
 
-    Whatever happens on the way (a kill, a power cut, a full disk), an older file of this name stays
-    as it was.
+    If writing is cut short (a kill, a power cut, a full disk), an older file of this name survives.
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -56,7 +55,7 @@ def sync(handle: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk, where the system knows how to."""
+    """Flush the names in a folder to the disk, where the system can."""
     if os.name == "nt":  # Windows opens no folders
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -67,14 +66,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def sum_path(path: Path) -> Path:
-    """Return where the sum of a file is kept, in the format of the command sha256sum."""
+    """Return the path of a file's checksum, in the format of the command sha256sum."""
     return path.with_name(path.name + ".sha256")
 
 
 def write_with_sum(path: Path, write: Callable[["Summed"], None]) -> None:
-    """Write a file by a function that takes a file, and its SHA-256.
+    """Call `write` with a file, and write its SHA-256 beside it.
 
-    The sum gets its name first: a file never lacks one.
+    The checksum appears first, so that a file never lacks one.
     """
     with whole_file(path) as file:
         summed = Summed(file)
@@ -88,9 +87,9 @@ def write_with_sum(path: Path, write: Callable[["Summed"], None]) -> None:
 
 
 class Summed:
-    """What `torch.save` writes to: passes all on to a file, and sums it up.
+    """A file for `torch.save` that hashes what it writes.
 
-    An error is kept, for torch.save would make another one of it.
+    It keeps the first error, because torch.save would replace it by another.
     """
 
     def __init__(self, file: BinaryIO):
@@ -99,7 +98,7 @@ class Summed:
         self.error: OSError | None = None
 
     def write(self, data: bytes) -> int:
-        """Write and sum up, unless an earlier piece could not be written."""
+        """Write and hash, unless an earlier write failed."""
         if self.error is None:
             try:
                 self.file.write(data)
@@ -109,24 +108,18 @@ class Summed:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: the file is flushed when all is written."""
+        """Do nothing: `write_with_sum` flushes the file at the end."""
 
 
 def read_verified(path: Path) -> bytes:
-    """Return the bytes of a file, if they are those of its sum; a file without a sum is taken.
-
-    Raises
-    ------
-    ValueError
-        If they are not.
-    """
+    """Return the bytes of a file; raise ValueError if it has a checksum that does not match."""
     data = path.read_bytes()
     check_sum(path, hashlib.sha256(data))
     return data
 
 
 def verify(path: Path) -> None:
-    """Raise ValueError as `read_verified` does, without holding the file in memory."""
+    """Check a file as `read_verified` does, without holding it in memory."""
     found = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
@@ -135,7 +128,7 @@ def verify(path: Path) -> None:
 
 
 def check_sum(path: Path, found: "hashlib._Hash") -> None:
-    """Raise ValueError if the sum of a file, where there is one, is not the one that was found."""
+    """Raise ValueError if a file has a checksum and it is not the one found."""
     known = sum_path(path)
     if known.is_file() and known.read_bytes().split(b" ")[0] != found.hexdigest().encode():
         raise ValueError(f"{path} is damaged: it does not have the SHA-256 of {known.name}")

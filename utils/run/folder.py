@@ -18,6 +18,7 @@ from utils.files import UNKNOWN, write_json
 # Every file that a run writes. --overwrite removes these and nothing else.
 RUN_FILES = (
     "args.json",
+    "sprites.json",
     "history.csv",
     "reconstructions.png",
     "samples.png",
@@ -49,8 +50,10 @@ def unfinished_files(folder: Path) -> list[Path]:
     return [path for path in own_files(folder) if path.suffix == ".tmp"]
 
 
-def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
-    """Begin a run in a locked folder: remove the files of an older one, and write ``args.json``.
+def start(folder: Path, settings: dict, sprites: dict[str, str], *, overwrite: bool) -> None:
+    """Begin a run in a locked folder: remove the files of an older one, and write the first two.
+
+    They are ``args.json`` and ``sprites.json``, the names of the sprites with their digests.
 
     Raises
     ------
@@ -64,6 +67,7 @@ def start(folder: Path, settings: dict, *, overwrite: bool) -> None:
         )
     for path in own_files(folder):
         path.unlink()
+    write_json(folder / "sprites.json", sprites)
     write_json(folder / "args.json", settings)
 
 
@@ -144,14 +148,23 @@ def checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def read_args(folder: Path) -> dict:
-    """Return the arguments of a run, or nothing if the folder is not one of a run.
+    """Return the arguments of a run, or nothing if the folder is not one of a run."""
+    return read_dictionary(folder / "args.json")
+
+
+def read_sprites(folder: Path) -> dict[str, str]:
+    """Return the names and digests of a run's sprites, or nothing if it does not say."""
+    return read_dictionary(folder / "sprites.json")
+
+
+def read_dictionary(path: Path) -> dict:
+    """Return the dictionary in a JSON file, or an empty one if there is no such file.
 
     Raises
     ------
     ValueError
-        If ``args.json`` is damaged.
+        If it is damaged.
     """
-    path = folder / "args.json"
     if not path.is_file():
         return {}
     try:
@@ -216,6 +229,7 @@ def resumed_args(args: Namespace, typed: set[str]) -> tuple[Namespace, Path]:
         raise ValueError(
             f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
         )
+    saved.setdefault("background", "keep")  # as it was when there was no such argument
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
     for name, value in kept.items():
         default = getattr(args, name)

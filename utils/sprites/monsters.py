@@ -1,8 +1,7 @@
-"""Draws 792 original pixel monsters by code.
+"""Draws 792 original pixel monsters by code: the training set of those who have no sprites.
 
-They are the training set of people who have no sprites of their own, and the source of the
-pictures in the README. A monster is a body plan of `bestiary`, drawn from back to front in four
-colour ramps. To see all of them on one sheet::
+A monster is a body plan of `bestiary`, drawn from back to front in four colour ramps. To see all of
+them on one sheet::
 
     rows = [np.hstack([draw_monster(33 * i + j) for j in range(33)]) for i in range(24)]
     PIL.Image.fromarray(np.vstack(rows)).save("monsters.png")
@@ -257,23 +256,7 @@ def _palette(s, index):
 
 
 def draw_monster(index: int) -> np.ndarray:
-    """Draw one monster.
-
-    Parameters
-    ----------
-    index : int
-        Which one, from 0 to ``NUM_MONSTERS - 1``.
-
-    Returns
-    -------
-    numpy.ndarray
-        RGBA picture, shape (40, 40, 4), dtype uint8, alpha 0 or 255; the same on every call.
-
-    Raises
-    ------
-    ValueError
-        If there is no monster of that index.
-    """
+    """Draw monster 0 to ``NUM_MONSTERS - 1``: RGBA, (40, 40, 4), uint8, alpha 0 or 255."""
     _check(index)
     sketch = _Sketch(np.random.default_rng((SEED, index)), index)
     sketch.draw(sketch.pick(PLANS))
@@ -281,27 +264,12 @@ def draw_monster(index: int) -> np.ndarray:
 
 
 def monster_name(index: int) -> str:
-    """Name the picture file of one monster.
-
-    Parameters
-    ----------
-    index : int
-        Which one, from 0 to ``NUM_MONSTERS - 1``.
-
-    Returns
-    -------
-    str
-        The number of the monster, counted from 1: ``"001MON.png"`` to ``"792MON.png"``.
-
-    Raises
-    ------
-    ValueError
-        If there is no monster of that index.
-    """
+    """Return the file name of a monster, which counts from 1: ``"001MON.png"``."""
     _check(index)
     return f"{index + 1:03d}MON.png"
 
 
 def _check(index):
+    """Raise ValueError if there is no monster of that index."""
     if not 0 <= index < NUM_MONSTERS:
         raise ValueError(f"a monster's index is between 0 and {NUM_MONSTERS - 1}, not {index}")

@@ -1,6 +1,6 @@
 """The one source of randomness in training: the draws of an epoch depend on (seed, epoch) alone.
 
-So an epoch can be repeated alone, and a run that goes on needs no state of a generator.
+So any epoch can be repeated by itself, and a resumed run needs no generator state.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ def epoch_draws(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return which sprites make the batches of an epoch, their noise and their augmentation.
 
-    The uniforms are drawn last: with and without them the rest is the same.
+    The uniforms are drawn last, so that the rest is the same with and without them.
 
     An epoch has ``max(1, num_sprites // batch_size)`` batches of one size; the rest of the
     permutation is dropped. A set smaller than a batch makes one batch of its own size.
@@ -30,7 +30,7 @@ def epoch_draws(
         Not negative.
     num_sprites, batch_size, latent_size : int
     num_uniforms : int
-        Random numbers that the augmentation of a sprite takes; 0 where there is none.
+        Random numbers that augmenting a sprite takes; 0 without augmentation.
 
     Returns
     -------
