@@ -72,9 +72,8 @@ def main(args: argparse.Namespace) -> None:
 def check_model(model: VAE) -> None:
     """Raise ValueError for an architecture that the page cannot compute."""
     if not isinstance(model, VAE):
-        raise ValueError(
-            f"the page computes linear layers with ReLU, as VAE has them, not {type(model).__name__}"
-        )
+        name = type(model).__name__
+        raise ValueError(f"the page computes linear layers with ReLU, as VAE has them, not {name}")
 
 
 def shown_sprites(trained: Run, sprites: Sprites, most: int) -> Sprites:

@@ -52,7 +52,8 @@ def write_page(path: Path, facts: dict, networks: dict[str, Packed]) -> None:
         "worker": worker,
         # No name of a sprite can end the block: in JSON "<" has another way to be written.
         "facts": json.dumps(facts).replace("<", "\\u003c"),
-        **{name: networks[name].text if name in networks else "" for name in ("decoder", "encoder")},
+        "decoder": networks["decoder"].text,
+        "encoder": networks["encoder"].text if "encoder" in networks else "",
     }
     page = re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], source("page.html"))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,12 @@
 
 A weight is a whole number of 8, 10, 12 or 16 bits times the scale of its row. A layer is stored
 as scales, biases, the high bytes of its numbers, and then the low bits, because DEFLATE shortens
-the high bytes alone. weights.js reads what `pack` writes, and `unpack` is its twin.
+the high bytes alone; numbers go column by column, as the page multiplies. weights.js reads what
+`pack` writes, and `unpack` is its twin.
 """
 
 import base64
+import math
 import zlib
 from collections.abc import Callable
 from copy import deepcopy
@@ -19,8 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from model import VAE, linear_layers
-from utils.data_utils import to_uint8
-from utils.training.engine import decode, psnr
+from utils.data_utils import to_float, to_uint8
 
 LEAST_PSNR = 40.0  # dB, of the page's sprites against those of PyTorch in float32
 FINEST = 16  # bits
@@ -127,7 +128,7 @@ def pack(layers: list[nn.Linear], bits: list[int]) -> Packed:
 def layer_bytes(layer: nn.Linear, bits: int) -> bytes:
     """Return scales, biases, the high bytes of the numbers, and the rest of their bits."""
     numbers, scale = rounded(layer.weight.detach().numpy(), bits)
-    numbers = numbers.ravel()
+    numbers = numbers.T.ravel()
     rest = bits - 8
     data = scale.astype("<f4").tobytes() + layer.bias.detach().numpy().astype("<f4").tobytes()
     data += (numbers >> rest).astype(np.int8).tobytes()
@@ -159,8 +160,8 @@ def unpack(packed: Packed) -> list[tuple[np.ndarray, np.ndarray]]:
             per_byte = 8 // rest
             low = take(-(-count // per_byte), "u1")[:, None] >> rest * np.arange(per_byte)
             numbers = (numbers << rest) + (low & (2**rest - 1)).ravel()[:count]
-        weight = numbers.reshape(rows, columns) * scale[:, None]
-        layers.append((weight.astype(np.float32), bias.copy()))
+        weight = numbers.reshape(columns, rows).T.astype(np.float32) * scale[:, None]
+        layers.append((weight, bias.copy()))
     return layers
 
 
@@ -177,6 +178,7 @@ def with_packed(model: VAE, networks: dict[str, Packed]) -> VAE:
     return copy
 
 
+@torch.no_grad()
 def page_psnr(model: VAE, page_model: VAE, z: Tensor, page_z: Tensor | None = None) -> float:
     """Return the PSNR in dB of the page's sprites, rounded to bytes, against float32.
 
@@ -187,5 +189,6 @@ def page_psnr(model: VAE, page_model: VAE, z: Tensor, page_z: Tensor | None = No
     page_z : Tensor, shape (N, latent_size), optional
         What the page decodes, where its encoder gives other latents.
     """
-    drawn = to_uint8(decode(page_model, z if page_z is None else page_z)).float() / 255
-    return psnr((drawn - decode(model, z)).square().mean().item())
+    drawn = to_float(to_uint8(page_model.decode(z if page_z is None else page_z)))
+    mse = (drawn - model.decode(z)).square().mean().item()
+    return -10 * math.log10(max(mse, 1e-12))
