@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from utils.cli import Parser, integer, number, run
+from utils.cli import Parser, integer, number, run_script
 from utils.lr_sched import FULL_WARMUP, default_warmup, learning_rate
 from utils.run import folder as run_folder
 from utils.run.resume import resumed_args, typed_arguments
@@ -391,4 +391,4 @@ def fit(
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from model import VAE
-from utils.cli import integer, looking_parser, number, report, run
+from utils.cli import announce, integer, looking_parser, number, run_script
 from utils.data_utils import Sprites, to_uint8
 from utils.files import write_json
 from utils.latents.interpolation import path
@@ -222,7 +222,7 @@ def main(args: argparse.Namespace) -> None:
         for kind, images in named_images(samples, rows, between).items():
             save_sprites(folder / kind, images, args.palette)
             written.append(folder / kind)
-    report(written, args.show)
+    announce(written, args.show)
 
 
 def named_images(samples: Tensor, rows: dict[int, Tensor], between: Tensor) -> dict[str, dict]:
@@ -358,4 +358,4 @@ def overview(figures: dict[str, Figure]) -> Figure:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

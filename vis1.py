@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from utils.cli import integer, looking_parser, report, run
+from utils.cli import announce, integer, looking_parser, run_script
 from utils.data_utils import to_float
 from utils.latents.runs import choose_sprites, open_run, run_sprites
 from utils.pictures.curves import read_history, save_error_curve
@@ -103,7 +103,7 @@ def main(args: argparse.Namespace) -> None:
     if history.is_file():
         written.append(folder / f"error.{args.format}")
         save_error_curve(written[-1], read_history(history))
-    report(written, args.show)
+    announce(written, args.show)
 
 
 def choose_checkpoints(folder: Path, wanted: list[str] | None) -> dict[str, Path]:
@@ -155,4 +155,4 @@ def default_epochs(epochs: list[int]) -> list[int]:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

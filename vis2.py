@@ -10,7 +10,7 @@ reconstructions. The four originals stand beside the corners.
 import argparse
 from pathlib import Path
 
-from utils.cli import add_corners, looking_parser, report, run
+from utils.cli import add_corners, announce, looking_parser, run_script
 from utils.latents.interpolation import surface
 from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
 from utils.pictures.finish import finisher, noted
@@ -49,7 +49,7 @@ def main(args: argparse.Namespace) -> None:
             written[-1],
             [grid(mixtures[index, None], 1, 2 * args.scale) for index in edge_walk(args.steps)],
         )
-    report(written, args.show)
+    announce(written, args.show)
 
 
 def edge_walk(steps: int) -> list[int]:
@@ -63,4 +63,4 @@ def edge_walk(steps: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

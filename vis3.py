@@ -16,7 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from utils.cli import add_corners, looking_parser, report, run
+from utils.cli import add_corners, announce, looking_parser, run_script
 from utils.files import write_json
 from utils.latents.interpolation import angle, lerp, path, slerp, surface
 from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
@@ -121,7 +121,7 @@ def main(args: argparse.Namespace) -> None:
     save_figure(written[0], noted(picture, args.finish))
     save_norm_curves(written[1], norms, shell)
     write_json(written[2], numbers)
-    report(written, args.show)
+    announce(written, args.show)
 
 
 def compare_paths(z: list[Tensor], images: list[Tensor]) -> dict[str, float]:
@@ -160,4 +160,4 @@ def table(edges: dict[str, dict[str, float]]) -> Figure:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from utils.cli import Parser, integer, number, run
+from utils.cli import Parser, integer, number, run_script
 
 
 def get_args_parser() -> Parser:
@@ -42,4 +42,4 @@ def main(args) -> None:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from PIL import Image
 
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.sprites import decode
 from utils.sprites.monsters import NUM_MONSTERS, draw_monster
 
@@ -70,4 +70,4 @@ def seconds(folder: Path, names: list[str], cores: int) -> float:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

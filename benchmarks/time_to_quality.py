@@ -27,7 +27,7 @@ from plain_loop import plain_epochs, png_files
 
 import main as training
 from model import VAE
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.data_utils import BUILT_IN, load_sprites, split
 from utils.training.device import PRECISIONS, choose_device, choose_precision
 from utils.training.engine import evaluate, new_optimizer, psnr, train
@@ -157,4 +157,4 @@ def table(result: dict) -> str:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

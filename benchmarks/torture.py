@@ -37,7 +37,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import main
 from model import VAE
 from utils import files
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.data_utils import load_sprite, load_sprites
 from utils.run.checkpoint import load_vae, save_weights
 
@@ -102,7 +102,7 @@ def start(*, full_at: int = 0) -> multiprocessing.Process:
         if full_at:
             files.os.fsync = full_disk(full_at)
         sys.argv = ["main.py", *ARGUMENTS.split(), "--resume"]
-        run(main.main, main.get_args_parser())
+        run_script(main.main, main.get_args_parser())
 
     process = multiprocessing.get_context("fork").Process(target=child)
     process.start()
@@ -309,4 +309,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of each break
     with contextlib.suppress(BrokenPipeError):
-        run(main_torture, get_args_parser())
+        run_script(main_torture, get_args_parser())

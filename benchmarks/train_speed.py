@@ -23,7 +23,7 @@ from plain_loop import plain_epochs, png_files
 from torch import nn
 
 from model import VAE, initialize_from_data
-from utils.cli import Parser, integer, run
+from utils.cli import Parser, integer, run_script
 from utils.data_utils import BUILT_IN, load_sprites
 from utils.training.cuda_graph import GraphedStep
 from utils.training.device import PRECISIONS, choose_device, choose_precision, products_in
@@ -209,4 +209,4 @@ def table(result: dict) -> str:
 
 
 if __name__ == "__main__":
-    run(main, get_args_parser())
+    run_script(main, get_args_parser())

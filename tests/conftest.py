@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from utils.cli import run
+from utils import cli
 
 REAL_SPRITES = Path(__file__).parents[2] / "shared" / "figure"
 
@@ -55,7 +55,7 @@ def run_script(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr("sys.argv", [os.path.basename(script.__file__), *map(str, arguments)])
         code = 0
         try:
-            run(script.main, script.get_args_parser())
+            cli.run_script(script.main, script.get_args_parser())
         except SystemExit as stop:
             code = stop.code or 0
         out, err = capsys.readouterr()

@@ -291,9 +291,9 @@ def test_a_second_signal_stops_at_once():
 def test_a_signal_before_training_ends_in_one_line(tmp_path):
     code = (
         "import os, signal\n"
-        "from utils.cli import run\n"
+        "from utils.cli import run_script\n"
         "import main\n"
-        "run(lambda args: os.kill(os.getpid(), signal.SIGTERM), main.get_args_parser())\n"
+        "run_script(lambda args: os.kill(os.getpid(), signal.SIGTERM), main.get_args_parser())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
