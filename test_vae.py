@@ -33,7 +33,7 @@ from utils.latents.runs import (
     run_sprites,
 )
 from utils.latents.samplers import KINDS, draw_latents, run_sampler
-from utils.measures.metrics import reconstruction_metrics
+from utils.measures.reconstructions import reconstruction_metrics
 from utils.pictures.export import save_sprites
 from utils.pictures.finish import finish, finisher, noted
 from utils.pictures.plot import (
@@ -293,14 +293,14 @@ def draw_manifold(paint: Painter, scale: int) -> Figure:
 
 def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> dict:
     """Return the figures of reconstructions and of latent dimensions; prints both."""
-    from utils.measures import bounds, recon_report
+    from utils.measures import reconstructions
 
     settings = {"recon_weight": 10.0, "kl_weight": 1.0, "seed": 41} | run.settings
     weight = settings["recon_weight"] / (settings["kl_weight"] or 1.0)  # beside a KL of weight 1
     weight = weight or 10.0  # without one there is no decoder to speak of; take the default's
-    measured = recon_report.measure(run.model, parts, recon_weight=weight, seed=settings["seed"])
-    print(recon_report.markdown(measured, weight))
-    active = bounds.active_dimensions(run.model, next(iter(parts.values())))
+    measured = reconstructions.measure(run.model, parts, recon_weight=weight, seed=settings["seed"])
+    print(reconstructions.table(measured, weight))
+    active = reconstructions.active_dimensions(run.model, next(iter(parts.values())))
     shares = " ".join(f"{nats:.2f}" for nats in kl.tolist())
     print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of each in nats: {shares}\n")
     return {"measured": measured, "active_dimensions": active}
@@ -312,7 +312,7 @@ def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[d
     Samples of the prior and of the given sampler, as they are decoded and finished, are measured
     against the training sprites, beside the held-out sprites. Prints the table.
     """
-    from utils.measures import sample_report  # only where it is used: scikit-learn takes a second
+    from utils.measures import samples  # only where it is used: scikit-learn takes a second
 
     indices = known_indices(run, sprites)
     real, *held_out = (sprites.pixels[index].numpy() for index in indices.values())
@@ -325,12 +325,12 @@ def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[d
         sets[name] = raw[name].numpy()
         sets[f"{name}, finished"] = finish(raw[name]).numpy()
     augmented = bool(run.settings.get("augment"))
-    measured = sample_report.measure(sets, real, groups=groups, raw=tuple(raw), turned=augmented)
-    print(sample_report.markdown(measured))
+    measured = samples.measure(sets, real, groups=groups, raw=tuple(raw), turned=augmented)
+    print(samples.table(measured))
 
     pictures = sets[f"{kind}, finished"]
-    variants = list(sample_report.variants_of(real, mirrored=True, turned=augmented))
-    nearest, ratio = sample_report.sm.nearest_sprites(pictures, variants, groups)
+    variants = list(samples.variants(real, turned=augmented))
+    nearest, ratio = samples.nearest_sprites(pictures, variants, groups)
     worst = np.argsort(ratio, kind="stable")[:COLUMNS]
     rows = [
         ("sample, finished", torch.from_numpy(pictures[worst])),
