@@ -23,7 +23,7 @@ from utils.files import write_json
 from utils.latents.interpolation import path
 from utils.latents.runs import (
     Chosen,
-    Run,
+    TrainedRun,
     choose_sprites,
     creatures,
     encode,
@@ -32,7 +32,7 @@ from utils.latents.runs import (
     open_run,
     run_sprites,
 )
-from utils.latents.samplers import KINDS, draw_latents, run_sampler
+from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler
 from utils.measures.reconstructions import reconstruction_metrics
 from utils.pictures.export import save_sprites
 from utils.pictures.finish import finish, finisher, noted
@@ -69,7 +69,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     group.add_argument("--num_samples", type=integer(1, 10000), default=100, help="how many")
     group.add_argument(
         "--sampler",
-        choices=KINDS,
+        choices=SAMPLERS,
         default="prior",
         help="of the samples: the prior, or a density fitted to the encoded sprites",
     )
@@ -174,7 +174,7 @@ def main(args: argparse.Namespace) -> None:
             grid(samples, COLUMNS, args.scale),
             f"prior, temperature {args.temperature:g}"
             if args.sampler == "prior"
-            else KINDS[args.sampler],
+            else SAMPLERS[args.sampler].title,
         ),
         "reconstructions": draw_reconstructions(model, parts, metrics, finished, args.scale),
         "traversal": titled(
@@ -291,7 +291,7 @@ def draw_manifold(paint: Painter, scale: int) -> Figure:
     return titled("Manifold", grid(paint(z), MANIFOLD_STEPS, scale))
 
 
-def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> dict:
+def measure_reconstructions(run: TrainedRun, parts: dict[str, Tensor], kl: Tensor) -> dict:
     """Return the figures of reconstructions and of latent dimensions; prints both."""
     from utils.measures import reconstructions
 
@@ -306,7 +306,7 @@ def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> d
     return {"measured": measured, "active_dimensions": active}
 
 
-def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[dict, Figure]:
+def measure_samples(run: TrainedRun, sprites: Sprites, kind: str, seed: int) -> tuple[dict, Figure]:
     """Return the figures of samples, and a picture of those that are most like a sprite.
 
     Samples of the prior and of the given sampler, as they are decoded and finished, are measured
