@@ -7,8 +7,7 @@ import torch
 
 from utils.data_utils import load_sprites
 from utils.measures.samples import RAW_CUTOFF, descriptor_distances, descriptors, silhouettes
-from utils.pictures.finish import CLEAN, SHARP, edge, finish, finisher, light, noted, roughness
-from utils.pictures.plot import note
+from utils.pictures.finish import CLEAN, SHARP, edge, finish, finisher, light, roughness
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
@@ -131,12 +130,9 @@ def test_light_comes_from_above_left():
     assert lit[11, 11] > 0 > lit[28, 28] and np.abs(lit[mask]).max() == pytest.approx(1)
 
 
-def test_finisher_and_what_it_says():
+def test_the_finish_is_optional():
     images = torch.rand(1, 3, 8, 8)
     assert finisher(False)(images) is images and finisher(True) is finish
-    figure = note("a")
-    assert noted(figure, False) is figure
-    assert any("finished" in text.text for text in noted(figure, True).texts)
 
 
 def test_a_hundred_samples_in_about_a_second(sprites):
