@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from utils.measures.intervals import bootstrap, cell, half_samples, markdown, mean_with_interval
+from utils.measures.intervals import (
+    bootstrap,
+    cell,
+    half_samples,
+    markdown,
+    mean_with_interval,
+    with_intervals,
+)
 
 
 @pytest.mark.parametrize("interval", [bootstrap, half_samples])
@@ -25,6 +32,12 @@ def test_samples_are_drawn_independently():
 def test_a_mean_lies_within_its_interval():
     value, low, high = mean_with_interval([True, False, False, True, False, False])
     assert value == pytest.approx(1 / 3) and low < value < high
+
+
+def test_intervals_of_several_statistics_are_those_of_each():
+    x = np.random.default_rng(0).standard_normal(30)
+    found = with_intervals(lambda x: np.array([x.mean(), x.std()]), x)
+    assert found == [mean_with_interval(x), [x.std(), *bootstrap(np.std, x)]]
 
 
 def test_a_table():

@@ -6,6 +6,7 @@ import torch
 from model import VAE
 from utils.data_utils import fingerprint, fingerprints, load_sprites
 from utils.latents.runs import known_split, open_run
+from utils.measures import metrics
 from utils.measures.metrics import measure_reconstructions, measure_samples, summarize
 from utils.run.checkpoint import save_weights
 from utils.training.engine import evaluate
@@ -48,9 +49,10 @@ def test_the_weight_of_the_error_is_relative_to_that_of_the_kl(run, sprites, cap
     assert "| 10 SSE + KL |" in capsys.readouterr().out
 
 
-def test_the_closest_samples_come_first(run, sprites, capsys):
+def test_the_closest_samples_come_first(run, sprites, capsys, monkeypatch):
+    monkeypatch.setattr(metrics, "NUM_SAMPLES", 20)
     measured, closest = measure_samples(run, sprites, "neighbours", 0)
     assert next(iter(measured)) == "held-out sprites" and "prior, finished" in measured
     assert closest.ratios == sorted(closest.ratios) and len(closest.ratios) == 10
     assert closest.samples.shape == closest.sprites.shape == (10, 3, 40, 40)
-    assert "| neighbours, finished | 500 |" in capsys.readouterr().out
+    assert "| neighbours, finished | 20 |" in capsys.readouterr().out

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from utils.data_utils import load_sprites
-from utils.measures.samples import RAW_CUTOFF, descriptor_distances, descriptors, silhouettes
+from utils.measures.samples import RAW_CUTOFF, descriptors, silhouettes, sprite_distances
 from utils.pictures.finish import CLEAN, SHARP, edge, finish, finisher, light, roughness
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -63,8 +63,8 @@ def test_a_rough_picture_becomes_a_sprite(sprites):
     raw = rough(sprites)
     finished = finish(raw).numpy()
     real = descriptors(sprites.numpy())
-    before = descriptor_distances(descriptors(raw.numpy(), RAW_CUTOFF), real).mean()
-    assert descriptor_distances(descriptors(finished), real).mean() < 0.8 * before
+    before = sprite_distances(descriptors(raw.numpy(), RAW_CUTOFF), real)[0]
+    assert sprite_distances(descriptors(finished), real)[0] < 0.8 * before
     assert dark_rim(finished) > 0.98
     assert num_colors(finished) < 16 < 60 < num_colors((raw * 255).byte().numpy())
     for image in finished[:20]:  # one component, on pure white

@@ -9,18 +9,21 @@ BOOTSTRAP_DRAWS, HALVES = 200, 100
 SEED = 0
 
 
-def with_interval(statistic: Callable[..., float], sample: np.ndarray) -> list[float]:
-    """Return [value, low, high]: a statistic of a sample and its bootstrap interval."""
-    return [float(statistic(sample)), *bootstrap(statistic, sample)]
+def with_intervals(
+    statistic: Callable[[np.ndarray], np.ndarray], sample: np.ndarray
+) -> list[list[float]]:
+    """Return [value, low, high] for each of the K values (K,) that a statistic returns."""
+    return np.stack([statistic(sample), *bootstrap(statistic, sample)], axis=1).tolist()
 
 
 def mean_with_interval(values: np.ndarray) -> list[float]:
     """Return [mean, low, high] of one value per sprite."""
-    return with_interval(np.mean, np.asarray(values, np.float64))
+    values = np.asarray(values, np.float64)
+    return [float(values.mean()), *map(float, bootstrap(np.mean, values))]
 
 
-def bootstrap(statistic: Callable[..., float], *samples: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval of a statistic over resampled data.
+def bootstrap(statistic: Callable, *samples: np.ndarray) -> tuple:
+    """Return the percentile interval of a statistic, a number or an array, over resampled data.
 
     Each sample is resampled with replacement along its first axis, independently of the others.
     Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
@@ -34,7 +37,7 @@ def bootstrap(statistic: Callable[..., float], *samples: np.ndarray) -> tuple[fl
     )
 
 
-def half_samples(statistic: Callable[..., float], *samples: np.ndarray) -> tuple[float, float]:
+def half_samples(statistic: Callable, *samples: np.ndarray) -> tuple:
     """Return an interval like that of `bootstrap`, from random halves without replacement.
 
     For statistics of pairs, such as the KID, which are biased when a sample holds duplicates.
@@ -55,10 +58,10 @@ def half_samples(statistic: Callable[..., float], *samples: np.ndarray) -> tuple
     )
 
 
-def middle(values: list[float]) -> tuple[float, float]:
-    """Return the ends of the central `LEVEL` of some values."""
-    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+def middle(values: list) -> tuple:
+    """Return the ends of the central `LEVEL` of some numbers, or of arrays by their elements."""
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
 
 
 # ---- tables

@@ -20,7 +20,7 @@ from utils.measures.intervals import (
     half_samples,
     markdown,
     mean_with_interval,
-    with_interval,
+    with_intervals,
 )
 from utils.pictures.finish import largest
 from utils.training.augment import turn_hue
@@ -84,17 +84,12 @@ def measure(
         _, ratio = nearest_sprites(images, variants(real, turned=turned), groups)
         masks = silhouettes(images, cutoff)
         pair = (features[name], real_features)
+        distances = with_intervals(lambda x: sprite_distances(x, real_descriptors), found)
         row = {"pictures": len(images)}
-        row["sprite_distance"] = with_interval(
-            lambda x: descriptor_distances(x, real_descriptors).mean(), found
-        )
-        for i, descriptor in enumerate(DESCRIPTORS):
-            row[descriptor] = with_interval(
-                lambda x, i=i: descriptor_distances(x, real_descriptors)[i], found
-            )
+        row |= dict(zip(("sprite_distance", *DESCRIPTORS), distances, strict=True))
         row["copies"] = mean_with_interval(ratio < COPY_RATIO)
         row["overlap"] = mean_with_interval(overlap(masks, [real_masks, real_masks[..., ::-1]]))
-        row["kid"] = [unbiased_mmd(*pair), *half_samples(unbiased_mmd, *pair)]
+        row["kid"] = [unbiased_mmd(*pair), *map(float, half_samples(unbiased_mmd, *pair))]
         measured[name] = row
     return measured
 
@@ -175,27 +170,25 @@ def describe(picture: np.ndarray, cutoff: float = CUTOFF) -> tuple[float, ...]:
     )
 
 
-def descriptor_distances(found: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Return the Wasserstein distance per descriptor, in the real sprites' standard deviations.
+def sprite_distances(found: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return the sprite distance and its seven parts, (8,).
 
-    The sprite distance is the mean of the seven.
+    Each part is the Wasserstein distance of one descriptor, in standard deviations of the real
+    sprites; the sprite distance is the mean of the seven.
 
     Parameters
     ----------
     found, real : ndarray, shape (N, 7) and (M, 7)
         The `descriptors` of samples and of some hundred real sprites.
-
-    Returns
-    -------
-    ndarray, shape (7,)
     """
     deviations = np.maximum(real.std(0), 1e-9)
-    return np.array(
+    parts = np.array(
         [
             wasserstein_distance(found[:, i] / deviation, real[:, i] / deviation)
             for i, deviation in enumerate(deviations)
         ]
     )
+    return np.array([parts.mean(), *parts])
 
 
 # ---- KID: a distance between two sets
