@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from model import VAE
+from model import VAE, initialize_from_data
 from utils.data_utils import fingerprint, fingerprints, load_sprites
 from utils.latents.runs import known_split, open_run
 from utils.measures import metrics
@@ -20,7 +20,9 @@ def sprites(sprite_folder):
 @pytest.fixture
 def run(tmp_path, sprites):
     torch.manual_seed(0)
-    save_weights(tmp_path / "checkpoint_3.pt", VAE(40, 8, 2))
+    model = VAE(40, 8, 2)
+    initialize_from_data(model, sprites.pixels)
+    save_weights(tmp_path / "checkpoint_3.pt", model)
     settings = {"seed": 41, "val_ratio": 0.2, "recon_weight": 10.0, "kl_weight": 2.0}
     settings["sprites_sha256"] = fingerprint(fingerprints(sprites))
     (tmp_path / "args.json").write_text(json.dumps(settings))

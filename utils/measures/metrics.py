@@ -64,7 +64,7 @@ def measure_samples(
     Samples of the prior and of the given sampler, as decoded and finished, are compared with the
     training sprites, and so are the held-out sprites. Prints the table.
     """
-    from utils.measures import samples  # imported here because scikit-learn takes a second
+    from utils.measures import samples  # imported here because scipy.stats takes a second
 
     indices = known_indices(run, sprites)
     real, *held_out = (sprites.pixels[index].numpy() for index in indices.values())
