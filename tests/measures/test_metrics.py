@@ -1,37 +1,60 @@
+import json
+
 import pytest
 import torch
 
-from model import VAE
-from utils.data_utils import to_float
+from model import VAE, initialize_from_data
+from utils.data_utils import fingerprint, fingerprints, load_sprites
+from utils.latents.runs import known_split, open_run
 from utils.measures import metrics
-from utils.measures.metrics import reconstruction_metrics
-from utils.training.engine import reconstruct
+from utils.measures.metrics import measure_reconstructions, measure_samples, summarize
+from utils.run.checkpoint import save_weights
+from utils.training.engine import evaluate
 
 
 @pytest.fixture
-def model():
+def sprites(sprite_folder):
+    return load_sprites(sprite_folder)
+
+
+@pytest.fixture
+def run(tmp_path, sprites):
     torch.manual_seed(0)
-    return VAE(16, 8, 2)
+    model = VAE(40, 8, 2)
+    initialize_from_data(model, sprites.pixels)
+    save_weights(tmp_path / "checkpoint_3.pt", model)
+    settings = {"seed": 41, "val_ratio": 0.2, "recon_weight": 10.0, "kl_weight": 2.0}
+    settings["sprites_sha256"] = fingerprint(fingerprints(sprites))
+    (tmp_path / "args.json").write_text(json.dumps(settings))
+    return open_run(str(tmp_path), None)
 
 
-@pytest.fixture
-def sprites():
-    return torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.manual_seed(0))
+def test_the_summary_of_a_run(run, sprites):
+    parts = known_split(run, sprites)
+    found = summarize(run, parts)
+    assert found["sprites"] == {"training": 10, "held out": 2}
+    for part, pixels in parts.items():
+        sse = evaluate(run.model, pixels)[1].item()
+        assert found["reconstruction"][part]["sse"] == pytest.approx(sse)
+    assert found["kl"] == pytest.approx(evaluate(run.model, parts["training"])[2:].sum().item())
+    assert found["reconstruction"]["training"]["ssim"] is None  # of the last part alone
+    assert found["reconstruction"]["held out"]["ssim"] is not None
 
 
-def test_metrics_by_hand(model, sprites):
-    found = reconstruction_metrics(model, sprites)
-    error = (reconstruct(model, sprites) - to_float(sprites)).square()
-    assert found["sse"] == pytest.approx(error.flatten(1).sum(1).mean().item(), rel=1e-5)
-    assert found["mse"] == pytest.approx(error.mean().item(), rel=1e-5)
-    assert 10 ** (-found["psnr"] / 10) == pytest.approx(found["mse"])
+def test_the_weight_of_the_error_is_relative_to_that_of_the_kl(run, sprites, capsys):
+    parts = {"training": known_split(run, sprites)["training"]}
+    measured = measure_reconstructions(run, parts)
+    assert "| 5 SSE + KL |" in capsys.readouterr().out
+    assert 0 <= len(measured["active_dimensions"]) <= 2
+    run.settings["recon_weight"] = 0.0
+    measure_reconstructions(run, parts)
+    assert "| 10 SSE + KL |" in capsys.readouterr().out
 
 
-def test_similarity_is_one_for_equal_pictures_and_falls_with_noise(model, sprites, monkeypatch):
-    found = []
-    for noise in (0, 0.05, 0.3):
-        noisy = (to_float(sprites) + noise * torch.randn(6, 3, 16, 16)).clamp(0, 1)
-        monkeypatch.setattr(metrics, "reconstruct", lambda *_, noisy=noisy: noisy)
-        found.append(reconstruction_metrics(model, sprites)["ssim"])
-    assert found[0] == pytest.approx(1)
-    assert found[0] > found[1] > found[2]
+def test_the_closest_samples_come_first(run, sprites, capsys, monkeypatch):
+    monkeypatch.setattr(metrics, "NUM_SAMPLES", 20)
+    measured, closest = measure_samples(run, sprites, "neighbours", 0)
+    assert next(iter(measured)) == "held-out sprites" and "prior, finished" in measured
+    assert closest.ratios == sorted(closest.ratios) and len(closest.ratios) == 10
+    assert closest.samples.shape == closest.sprites.shape == (10, 3, 40, 40)
+    assert "| neighbours, finished | 20 |" in capsys.readouterr().out
