@@ -29,6 +29,7 @@ from utils.data_utils import (
     split,
     to_float,
 )
+from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
 
@@ -165,7 +166,9 @@ def choose_sprites(
     if count is not None and len(wanted) != count:
         raise ValueError(f"--sprites needs {count} sprites, not {len(wanted)}")
     found = [find_sprite(sprites, text) for text in wanted]
-    return Chosen(torch.stack([pixels for pixels, _ in found]), [name for _, name in found])
+    numbers = {name: number for number, name in enumerate(sprites.names)}
+    captions = [caption_of(name, numbers.get(name)) for _, name in found]
+    return Chosen(torch.stack([pixels for pixels, _ in found]), captions)
 
 
 def find_sprite(sprites: Sprites, wanted: str) -> tuple[Tensor, str]:

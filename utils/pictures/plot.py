@@ -5,16 +5,17 @@ pixels stay sharp. Figures are joined into larger ones, and saved.
 """
 
 import io
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from utils.data_utils import to_uint8
 from utils.files import write_whole
+from utils.pictures.fonts import font, font_file
+from utils.pictures.isolated import defaults
 
 GAP = 2  # white between sprites of a grid, in pixels of a sprite
 MARGIN = 12  # around a figure and between its parts, in pixels of the picture
@@ -94,7 +95,7 @@ def shorten(name: str, longest: int = 18) -> str:
 def note(text: str, size: int = SMALL, anchor: str = "mm") -> Figure:
     """Return a figure that is only text."""
     lines = text.split("\n")
-    width = max(1, *(round(font(size).getlength(line)) + 2 for line in lines))
+    width = max(1, *(round(font(line, size).getlength(line)) + 2 for line in lines))
     height = round(size * LINE)
     x = {"l": 1, "m": width / 2, "r": width - 1}[anchor[0]]
     texts = (Text(x, (i + 0.5) * height, line, anchor, size) for i, line in enumerate(lines))
@@ -157,53 +158,48 @@ def with_margin(figure: Figure) -> Figure:
     return Figure(pixels, tuple(moved))
 
 
-@lru_cache
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return matplotlib's DejaVu Sans, which covers what file names may hold."""
-    from matplotlib import get_data_path
-
-    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
-
-
 def with_texts(pixels: np.ndarray, texts: tuple[Text, ...]) -> np.ndarray:
     """Return pixels with the texts painted on them."""
     picture = Image.fromarray(pixels)
     canvas = ImageDraw.Draw(picture)
     for x, y, text, anchor, size in texts:
-        canvas.text((x, y), text, INK, font(size), anchor)
+        canvas.text((x, y), text, INK, font(text, size), anchor)
     return np.asarray(picture)
 
 
+@defaults()
 def save_vector(path: Path, pixels: np.ndarray, texts: tuple[Text, ...]) -> None:
     """Write pixels and texts as PDF or SVG."""
-    import matplotlib.figure  # imported here because it takes half a second
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
     dots = 96  # per inch, as in browsers: a pixel of the figure is one of theirs
     height, width, _ = pixels.shape
-    chart = matplotlib.figure.Figure(figsize=(width / dots, height / dots), dpi=dots)
+    chart = Figure(figsize=(width / dots, height / dots), dpi=dots)
     chart.figimage(pixels)
     for x, y, text, anchor, size in texts:
+        file = font_file(text)
         chart.text(
             x / width,
             1 - y / height,
             text,
             ha={"l": "left", "m": "center", "r": "right"}[anchor[0]],
             va="center",
+            fontproperties=FontProperties(fname=file) if file != font_file("a") else None,
             fontsize=size * 72 / dots,
             color=np.divide(INK, 255),
+            parse_math=False,  # a $ in a name is a $
         )
     save_chart(path, chart)
 
 
+@defaults()
 def save_chart(path: Path, chart) -> None:
     """Write a matplotlib figure without a date, so with the same bytes each time."""
-    import matplotlib
-
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     form = path.suffix.removeprefix(".")
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "sprites", "svg.fonttype": "none"}):
-        chart.savefig(buffer, format=form, metadata=dates.get(path.suffix))
+    chart.savefig(buffer, format=form, metadata=dates.get(path.suffix))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, buffer.getvalue())
 
@@ -233,6 +229,7 @@ def save_gif(path: Path, frames: list[Figure]) -> None:
 # ---- curves
 
 
+@defaults()
 def error_curve(history: dict[str, list[float]]):
     """Return a chart of the squared error per epoch, on training and on held-out sprites."""
     from matplotlib.figure import Figure
@@ -258,6 +255,7 @@ def error_curve(history: dict[str, list[float]]):
     return chart
 
 
+@defaults()
 def norm_curves(paths: dict[str, list[list[float]]], shell: float):
     """Return a chart of the norm of z along paths, each with its norms by LERP and by SLERP.
 
