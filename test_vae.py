@@ -177,19 +177,7 @@ def main(args: argparse.Namespace) -> None:
     parts = known_split(run, sprites)
 
     # Numbers first, because some pictures show them.
-    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
-    closest = None
-    if args.metrics:
-        metrics |= measure_reconstructions(run.model, parts, run.settings)
-        samplers = {kind: run_sampler(run, sprites, kind) for kind in ("prior", args.sampler)}
-        decoded = {
-            kind: decode(run.model, draw_latents(sampler, MEASURED, args.seed))
-            for kind, sampler in samplers.items()
-        }
-        index = next(iter(known_indices(run, sprites).values()))
-        groups = creatures([sprites.names[i] for i in index])
-        turned = bool(run.settings.get("augment"))
-        metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
+    metrics, closest = measure(args, run, sprites, parts)
 
     # Every test that applies is plotted before anything is written.
     context = Context(args, run, sprites, parts, ends, metrics, closest)
@@ -207,6 +195,26 @@ def main(args: argparse.Namespace) -> None:
         for kind, images in named_images(context).items():
             album.add_sprites(kind, images, args.palette)
     album.announce(args.show)
+
+
+def measure(
+    args: argparse.Namespace, run: TrainedRun, sprites: Sprites, parts: dict[str, Tensor]
+) -> tuple[dict, Closest | None]:
+    """Return what goes into metrics.json and, with --metrics, the samples closest to a sprite."""
+    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
+    if not args.metrics:
+        return metrics, None
+    metrics |= measure_reconstructions(run.model, parts, run.settings)
+    samplers = {kind: run_sampler(run, sprites, kind) for kind in ("prior", args.sampler)}
+    decoded = {
+        kind: decode(run.model, draw_latents(sampler, MEASURED, args.seed))
+        for kind, sampler in samplers.items()
+    }
+    index = next(iter(known_indices(run, sprites).values()))
+    groups = creatures([sprites.names[i] for i in index])
+    turned = bool(run.settings.get("augment"))
+    metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
+    return metrics, closest
 
 
 def named_images(context: Context) -> dict[str, dict[str, Tensor]]:
