@@ -23,14 +23,15 @@ from utils.latents.runs import (
     Chosen,
     TrainedRun,
     choose_sprites,
+    creatures,
     encode,
+    known_indices,
     known_split,
     open_run,
     run_sprites,
 )
 from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler
 from utils.measures.metrics import (
-    NUM_SAMPLES,
     Closest,
     measure_reconstructions,
     measure_samples,
@@ -48,6 +49,7 @@ COLUMNS = 10
 TRAVERSAL = (-3.0, 3.0, 11)  # from, to, steps
 PLANE_BOUND, PLANE_STEPS = 4.5, 8  # steps along a side
 MANIFOLD_STEPS = 20
+MEASURED = 500  # samples per sampler, for --metrics
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -175,10 +177,7 @@ def main(args: argparse.Namespace) -> None:
     parts = known_split(run, sprites)
 
     # Numbers first, because some pictures show them.
-    metrics, closest = summarize(run, parts), None
-    if args.metrics:
-        metrics |= measure_reconstructions(run, parts)
-        metrics["samples"], closest = measure_samples(run, sprites, args.sampler, args.seed)
+    metrics, closest = measure(args, run, sprites, parts)
 
     # Every test that applies is plotted before anything is written.
     context = Context(args, run, sprites, parts, ends, metrics, closest)
@@ -196,6 +195,26 @@ def main(args: argparse.Namespace) -> None:
         for kind, images in named_images(context).items():
             album.add_sprites(kind, images, args.palette)
     album.announce(args.show)
+
+
+def measure(
+    args: argparse.Namespace, run: TrainedRun, sprites: Sprites, parts: dict[str, Tensor]
+) -> tuple[dict, Closest | None]:
+    """Return what goes into metrics.json and, with --metrics, the samples closest to a sprite."""
+    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
+    if not args.metrics:
+        return metrics, None
+    metrics |= measure_reconstructions(run.model, parts, run.settings)
+    samplers = {kind: run_sampler(run, sprites, kind) for kind in ("prior", args.sampler)}
+    decoded = {
+        kind: decode(run.model, draw_latents(sampler, MEASURED, args.seed))
+        for kind, sampler in samplers.items()
+    }
+    index = next(iter(known_indices(run, sprites).values()))
+    groups = creatures([sprites.names[i] for i in index])
+    turned = bool(run.settings.get("augment"))
+    metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
+    return metrics, closest
 
 
 def named_images(context: Context) -> dict[str, dict[str, Tensor]]:
@@ -298,7 +317,7 @@ def plot_closest(context: Context) -> Figure | None:
     return titled(
         "Nearest training sprites",
         labelled_rows([("sample, finished", samples), ("nearest sprite", sprites)], 2),
-        f"of the {len(ratios)} among {NUM_SAMPLES} samples that are most like one; below a third, "
+        f"of the {len(ratios)} among {MEASURED} samples that are most like one; below a third, "
         f"a copy: {' '.join(f'{ratio:.2f}' for ratio in ratios)}",
     )
 

@@ -335,7 +335,7 @@ def test_finished_sprites_are_saved_finished(script):
 
 
 def test_metrics_of_samples(script, monkeypatch):
-    monkeypatch.setattr("utils.measures.metrics.NUM_SAMPLES", 50)  # finishing 500 takes a while
+    monkeypatch.setattr(test_vae, "MEASURED", 50)  # finishing 500 takes a while
     code, out, err = script(test_vae, "--sampler", "neighbours", "--metrics")
     assert code == 0, err
     metrics = json.loads(Path("vis/test/metrics.json").read_text())
