@@ -30,10 +30,8 @@ MAX_SEED = 2**32 - 1
 NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
 
 
-def get_args_parser() -> argparse.ArgumentParser:
-    """Return the parser of the training arguments."""
-    parser = RecipeParser("Train a VAE on a folder of sprites.")
-
+def add_sprites(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what the sprites are."""
     add = parser.add_argument_group("sprites").add_argument
     text = "folder, zip or sheet of PNGs; an empty figure/, or 'monsters', is the built-in sprites"
     add("--data_path", default="figure", help=text)
@@ -48,6 +46,12 @@ def get_args_parser() -> argparse.ArgumentParser:
     text = "mirror, move, bend, recolour and mix sprites at random, less towards the end"
     add("--augment", action=argparse.BooleanOptionalAction, default=False, help=text)
 
+
+def get_args_parser() -> argparse.ArgumentParser:
+    """Return the parser of the training arguments."""
+    parser = RecipeParser("Train a VAE on a folder of sprites.")
+
+    add_sprites(parser)
     add = parser.add_argument_group("model").add_argument
     add("--model", default="mlp", help="architecture: a name in model.MODELS")
     add("--hidden_size", type=integer(1, 16384), default=1024, help="width of the hidden layers")

@@ -230,10 +230,25 @@ def vae_loss(
     recon_error : Tensor, scalar
         Squared error of a sprite (SSE), batch mean.
     kl : Tensor, shape (latent_size,)
-        KL of each latent dimension in nats, batch mean; their sum is the KL of the loss
-        (Kingma and Welling 2014, appendix B).
+        KL of each latent dimension in nats, batch mean; their sum is the KL of the loss.
     """
     recon_error = (recon - x).square().flatten(1).sum(1).mean()
-    kl = (-0.5 * (1 + logvar - mu.square() - logvar.exp())).mean(0)
+    kl = kl_divergence(mu, logvar).mean(0)
     loss = recon_weight * recon_error + kl_weight * kl.sum()
     return loss, recon_error, kl
+
+
+def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """Return KL(q(z | x) || N(0, I)) in nats, per sprite and latent dimension.
+
+    Kingma and Welling 2014, appendix B.
+
+    Parameters
+    ----------
+    mu, logvar : Tensor, shape (B, latent_size)
+
+    Returns
+    -------
+    Tensor, shape (B, latent_size)
+    """
+    return -0.5 * (1 + logvar - mu.square() - logvar.exp())

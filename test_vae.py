@@ -1,29 +1,27 @@
-"""A trained VAE put to the test: samples, reconstructions, traversals, interpolation, metrics.
+"""Tests of a trained VAE: samples, reconstructions, traversals, interpolation, metrics.
 
     python test_vae.py
     python test_vae.py --num_samples 200 --save_sprites --palette 16
     python test_vae.py --arithmetic 003MON.png 001MON.png 4
     python test_vae.py --sampler neighbours --finish --metrics
 
-Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; run pytest there.
+Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; run them by pytest.
 """
 
 import argparse
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from model import VAE
-from utils.cli import integer, looking_parser, number, report, run_script
+from utils.cli import integer, looking_parser, number, run_script
 from utils.data_utils import Sprites, to_uint8
-from utils.files import write_json
-from utils.latents.interpolation import path
+from utils.latents.interpolation import manifold, path, plane, traverse
 from utils.latents.runs import (
     Chosen,
-    Run,
+    TrainedRun,
     choose_sprites,
     creatures,
     encode,
@@ -32,33 +30,26 @@ from utils.latents.runs import (
     open_run,
     run_sprites,
 )
-from utils.latents.samplers import KINDS, draw_latents, run_sampler
-from utils.measures.metrics import reconstruction_metrics
-from utils.pictures.export import save_sprites
-from utils.pictures.finish import finish, finisher, noted
-from utils.pictures.plot import (
-    MARGIN,
-    Figure,
-    captioned,
-    grid,
-    join,
-    labelled_rows,
-    save_figure,
-    save_gif,
-    titled,
+from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler
+from utils.measures.metrics import (
+    Closest,
+    measure_reconstructions,
+    measure_samples,
+    summarize,
 )
+from utils.pictures.album import Album
+from utils.pictures.finish import finisher
+from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, labelled_rows, titled
 from utils.training.draws import prior_noise
-from utils.training.engine import decode, evaluate, reconstruct
-
-Painter = Callable[[Tensor], Tensor]  # from latents, or from decoded sprites, to pictures
+from utils.training.engine import decode, reconstruct
 
 FOLDER = "test"
-DEFAULT_SPRITES = (1, 9)  # one to move around, and where to interpolate to
+DEFAULT_SPRITES = (1, 9)  # one to traverse, and one to interpolate to
 COLUMNS = 10
 TRAVERSAL = (-3.0, 3.0, 11)  # from, to, steps
-PLANE_BOUND, PLANE_STEPS = 4.5, 8  # along a side
+PLANE_BOUND, PLANE_STEPS = 4.5, 8  # steps along a side
 MANIFOLD_STEPS = 20
-MEASURED = 500  # samples that --metrics draws
+MEASURED = 500  # samples per sampler, for --metrics
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -69,19 +60,19 @@ def get_args_parser() -> argparse.ArgumentParser:
     group.add_argument("--num_samples", type=integer(1, 10000), default=100, help="how many")
     group.add_argument(
         "--sampler",
-        choices=KINDS,
+        choices=SAMPLERS,
         default="prior",
-        help="of the samples: the prior, or a density fitted to the encoded sprites",
+        help="where samples come from: the prior, or close to the encoded sprites",
     )
     group.add_argument(
         "--temperature", type=number(0), default=1.0, help="standard deviation of the prior"
     )
-    group.add_argument("--seed", type=integer(0), default=41, help="of the samples")
+    group.add_argument("--seed", type=integer(0), default=41, help="seed of the samples")
     group.add_argument(
         "--sprites",
         nargs=2,
         metavar=("FROM", "TO"),
-        help="index, name or path: the first is traversed, both are interpolated; 1 9 if left out",
+        help="index, name or path: the first is traversed, the two interpolated; 1 9 if left out",
     )
     group.add_argument(
         "--steps", type=integer(2, 1000), default=20, help="sprites of the interpolation"
@@ -94,33 +85,33 @@ def get_args_parser() -> argparse.ArgumentParser:
         help="latent dimensions of the plane; the two most used if left out",
     )
     group.add_argument(
-        "--arithmetic", nargs=3, metavar=("A", "B", "C"), help="sprites: draw A - B + C"
+        "--arithmetic", nargs=3, metavar=("A", "B", "C"), help="sprites: show A - B + C"
     )
     group.add_argument(
         "--metrics",
         action="store_true",
-        help="measure how near samples are to sprites, print a table and draw the nearest ones",
+        help="measure how close samples are to sprites, and show those closest to one",
     )
     group = parser.add_argument_group("files")
     group.add_argument(
-        "--save_sprites", action="store_true", help="also write each sprite as a PNG of its own"
+        "--save_sprites", action="store_true", help="also write each sprite as a separate PNG"
     )
     group.add_argument(
-        "--palette", type=integer(2, 255), metavar="N", help="colours of those; RGBA if left out"
+        "--palette", type=integer(2, 255), metavar="N", help="how many colours; else RGBA"
     )
-    group.add_argument("--gif", action="store_true", help="write the interpolation as a GIF too")
+    group.add_argument("--gif", action="store_true", help="also animate the interpolation")
     return parser
 
 
 def check_args(args: argparse.Namespace, latent_size: int) -> None:
-    """Raise ValueError where arguments do not go together, or not with the model."""
+    """Raise ValueError if arguments do not fit each other or the model."""
     if args.plane and (max(args.plane) >= latent_size or len({*args.plane}) < 2):
         raise ValueError(
             f"--plane {args.plane[0]} {args.plane[1]}: name two different latent dimensions, 0 to "
             f"{latent_size - 1}"
         )
     if args.palette and not args.save_sprites:
-        raise ValueError(f"--palette {args.palette} is of the files that --save_sprites writes")
+        raise ValueError(f"--palette {args.palette} applies to the files of --save_sprites")
     if args.temperature != 1 and (args.sampler != "prior" or args.metrics):
         raise ValueError(
             f"--temperature {args.temperature:g}: only --sampler prior has one, and --metrics are "
@@ -128,232 +119,227 @@ def check_args(args: argparse.Namespace, latent_size: int) -> None:
         )
 
 
+@dataclass
+class Context:
+    """What the tests have in common."""
+
+    args: argparse.Namespace
+    run: TrainedRun
+    sprites: Sprites
+    parts: dict[str, Tensor]  # pixels; the held-out sprites last, if they are known
+    ends: Chosen  # two sprites
+    metrics: dict
+    closest: Closest | None  # with --metrics
+
+    def paint(self, z: Tensor) -> Tensor:
+        """Return decoded latents as they are shown: finished if asked for."""
+        return finisher(self.args.finish)(decode(self.run.model, z))
+
+    @cached_property
+    def by_use(self) -> list[int]:
+        """The latent dimensions, the one with the largest KL first."""
+        kl = self.metrics["kl_of_dimension"]
+        return sorted(range(len(kl)), key=lambda dim: -kl[dim])
+
+    @cached_property
+    def mu(self) -> Tensor:
+        """The latent means of the two sprites, (2, latent_size)."""
+        return encode(self.run.model, self.ends.pixels)
+
+    @cached_property
+    def samples(self) -> Tensor:
+        """The samples, (num_samples, 3, S, S)."""
+        count, seed = self.args.num_samples, self.args.seed
+        if self.args.sampler == "prior":
+            noise = prior_noise(seed, count, self.run.model.latent_size)
+            return self.paint(self.args.temperature * noise)
+        sampler = run_sampler(self.run, self.sprites, self.args.sampler)
+        return self.paint(draw_latents(sampler, count, seed))
+
+    @cached_property
+    def traversal(self) -> Tensor:
+        """The first sprite with one dimension changed, a row per dimension by use."""
+        rows = [traverse(self.mu[0], dim, torch.linspace(*TRAVERSAL)) for dim in self.by_use]
+        return self.paint(torch.cat(rows)).unflatten(0, (len(rows), -1))
+
+    @cached_property
+    def interpolation(self) -> Tensor:
+        """The sprites between the two ends, (steps, 3, S, S)."""
+        return self.paint(path(*self.mu, self.args.steps))
+
+
 def main(args: argparse.Namespace) -> None:
-    """Draw everything, and write the metrics."""
-    trained = open_run(args.run, args.checkpoint)
-    model = trained.model
-    check_args(args, model.latent_size)
-    sprites = run_sprites(trained, args.data_path)
+    """Measure the model, plot every test, and write all of it."""
+    run = open_run(args.run, args.checkpoint)
+    check_args(args, run.model.latent_size)
+    sprites = run_sprites(run, args.data_path)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
-    base, target = encode(model, ends.pixels)
-    parts = known_split(trained, sprites)
+    parts = known_split(run, sprites)
 
-    # In numbers: how good reconstructions are, and which latent dimensions are used.
-    last = list(parts)[-1]  # the held-out sprites, where they are known
-    kl = evaluate(model, next(iter(parts.values())))[2:]
-    by_use = kl.argsort(descending=True, stable=True).tolist()
-    metrics = {
-        "checkpoint": trained.checkpoint.as_posix(),
-        "sprites": {part: len(pixels) for part, pixels in parts.items()},
-        "reconstruction": {
-            part: reconstruction_metrics(model, pixels, ssim=part == last)
-            for part, pixels in parts.items()
-        },
-        "kl": kl.sum().item(),
-        "kl_of_dimension": kl.tolist(),
-    }
+    # Numbers first, because some pictures show them.
+    metrics, closest = measure(args, run, sprites, parts)
 
-    # In pictures: each test decodes a set of latents.
-    finished = finisher(args.finish)
+    # Every test that applies is plotted before anything is written.
+    context = Context(args, run, sprites, parts, ends, metrics, closest)
+    plotted = {name: plot(context) for name, plot in TESTS.items()}
+    figures = {name: figure for name, figure in plotted.items() if figure is not None}
 
-    def paint(z):
-        return finished(decode(model, z))
-
-    if args.sampler == "prior":
-        z = args.temperature * prior_noise(args.seed, args.num_samples, model.latent_size)
-    else:
-        z = draw_latents(run_sampler(trained, sprites, args.sampler), args.num_samples, args.seed)
-    samples = paint(z)
-    rows = [traverse(base, dim, torch.linspace(*TRAVERSAL)) for dim in by_use]
-    rows = paint(torch.cat(rows)).unflatten(0, (len(by_use), -1))
-    between = paint(path(base, target, args.steps))
-
-    figures = {
-        "samples": titled(
-            "Samples",
-            grid(samples, COLUMNS, args.scale),
-            f"prior, temperature {args.temperature:g}"
-            if args.sampler == "prior"
-            else KINDS[args.sampler],
-        ),
-        "reconstructions": draw_reconstructions(model, parts, metrics, finished, args.scale),
-        "traversal": titled(
-            "Traversal",
-            labelled_rows(
-                [(f"z{d}  {kl[d]:.2f} nats", row) for d, row in zip(by_use, rows, strict=True)],
-                args.scale,
-            ),
-            f"{ends.names[0]} with one dimension set to {TRAVERSAL[0]:g} at the left, to "
-            f"{TRAVERSAL[1]:g} at the right; the most used first, with its KL",
-        ),
-        "interpolation": titled(
-            "Interpolation",
-            grid(between, COLUMNS, args.scale),
-            f"linear, from {ends.names[0]} to {ends.names[1]}",
-        ),
-    }
-    dims = args.plane or by_use[:2]
-    if len(dims) == 2:
-        figures["plane"] = draw_plane(paint, base, dims, ends.names[0], args.scale)
-    if args.arithmetic:
-        terms = choose_sprites(sprites, args.arithmetic, ())
-        figures["arithmetic"] = draw_arithmetic(model, paint, terms, args.scale)
-    if model.latent_size == 2:
-        figures["manifold"] = draw_manifold(paint, args.scale)
-    if args.metrics:
-        metrics |= measure_reconstructions(trained, parts, kl)
-        metrics["samples"], figures["nearest"] = measure_samples(
-            trained, sprites, args.sampler, args.seed
-        )
-
-    # Files.
-    folder = Path(args.vis_dir) / FOLDER
-    written = []
+    album = Album(Path(args.vis_dir) / FOLDER, args.format, args.finish)
     for name, figure in (figures | {"overview": overview(figures)}).items():
-        written.append(folder / f"{name}.{args.format}")
-        save_figure(written[-1], noted(figure, args.finish))
-    written.append(folder / "metrics.json")
-    write_json(written[-1], metrics)
+        album.add_figure(name, figure)
+    album.add_numbers("metrics", metrics)
     if args.gif:
-        written.append(folder / "interpolation.gif")
-        save_gif(written[-1], [grid(image[None], 1, 3 * args.scale) for image in between])
+        frames = [grid(image[None], 1, 3 * args.scale) for image in context.interpolation]
+        album.add_gif("interpolation", frames)
     if args.save_sprites:
-        rows = dict(zip(by_use, rows, strict=True))
-        for kind, images in named_images(samples, rows, between).items():
-            save_sprites(folder / kind, images, args.palette)
-            written.append(folder / kind)
-    report(written, args.show)
+        for kind, images in named_images(context).items():
+            album.add_sprites(kind, images, args.palette)
+    album.announce(args.show)
 
 
-def named_images(samples: Tensor, rows: dict[int, Tensor], between: Tensor) -> dict[str, dict]:
-    """Return the decoded sprites by folder and file name; the rows are by latent dimension."""
+def measure(
+    args: argparse.Namespace, run: TrainedRun, sprites: Sprites, parts: dict[str, Tensor]
+) -> tuple[dict, Closest | None]:
+    """Return what goes into metrics.json and, with --metrics, the samples closest to a sprite."""
+    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
+    if not args.metrics:
+        return metrics, None
+    metrics |= measure_reconstructions(run.model, parts, run.settings)
+    samplers = {kind: run_sampler(run, sprites, kind) for kind in ("prior", args.sampler)}
+    decoded = {
+        kind: decode(run.model, draw_latents(sampler, MEASURED, args.seed))
+        for kind, sampler in samplers.items()
+    }
+    index = next(iter(known_indices(run, sprites).values()))
+    groups = creatures([sprites.names[i] for i in index])
+    turned = bool(run.settings.get("augment"))
+    metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
+    return metrics, closest
+
+
+def named_images(context: Context) -> dict[str, dict[str, Tensor]]:
+    """Return the decoded sprites by the names of their folders and files."""
+    rows = zip(context.by_use, context.traversal, strict=True)
     return {
-        "samples": {f"{i:04d}": image for i, image in enumerate(samples)},
+        "samples": {f"{i:04d}": image for i, image in enumerate(context.samples)},
         "traversal": {
-            f"z{dim:02d}_{i:02d}": image for dim, row in rows.items() for i, image in enumerate(row)
+            f"z{dim:02d}_{i:02d}": image for dim, row in rows for i, image in enumerate(row)
         },
-        "interpolation": {f"{i:03d}": image for i, image in enumerate(between)},
+        "interpolation": {f"{i:03d}": image for i, image in enumerate(context.interpolation)},
     }
 
 
-def traverse(z: Tensor, dim: int, values: Tensor) -> Tensor:
-    """Return copies of a latent (d,) in which one dimension takes each value, (len(values), d)."""
-    copies = z.repeat(len(values), 1)
-    copies[:, dim] = values
-    return copies
+def plot_samples(context: Context) -> Figure:
+    """Plot the samples."""
+    args = context.args
+    source = SAMPLERS[args.sampler].title
+    if args.sampler == "prior":
+        source = f"prior, temperature {args.temperature:g}"
+    return titled("Samples", grid(context.samples, COLUMNS, args.scale), source)
 
 
-def draw_reconstructions(
-    model: VAE, parts: dict[str, Tensor], metrics: dict, finished: Painter, scale: int
-) -> Figure:
-    """Return the last part (held-out sprites, where they are known) over its reconstructions."""
-    part, pixels = list(parts.items())[-1]
-    found = metrics["reconstruction"][part]
+def plot_reconstructions(context: Context) -> Figure:
+    """Plot sprites, held-out ones if these are known, over their reconstructions."""
+    part, pixels = list(context.parts.items())[-1]
+    found = context.metrics["reconstruction"][part]
     shown = pixels[:COLUMNS]
-    rows = [("original", shown), ("reconstruction", finished(reconstruct(model, shown)))]
+    recon = finisher(context.args.finish)(reconstruct(context.run.model, shown))
     return titled(
         f"Reconstructions, {part}",
-        labelled_rows(rows, scale),
+        labelled_rows([("original", shown), ("reconstruction", recon)], context.args.scale),
         f"all {len(pixels)} as decoded: MSE {found['mse']:.4f}, PSNR {found['psnr']:.1f} dB"
         + (f", SSIM {found['ssim']:.3f}" if found["ssim"] is not None else ""),
     )
 
 
-def draw_plane(paint: Painter, z: Tensor, dims: list[int], name: str, scale: int) -> Figure:
-    """Return a grid over two latent dimensions around a latent (d,)."""
+def plot_traversal(context: Context) -> Figure:
+    """Plot a row per latent dimension, along which it changes."""
+    kl = context.metrics["kl_of_dimension"]
+    labels = [f"z{dim}  {kl[dim]:.2f} nats" for dim in context.by_use]
+    return titled(
+        "Traversal",
+        labelled_rows(list(zip(labels, context.traversal, strict=True)), context.args.scale),
+        f"{context.ends.names[0]} with one dimension set to {TRAVERSAL[0]:g} at the left, to "
+        f"{TRAVERSAL[1]:g} at the right; the most used first, with its KL",
+    )
+
+
+def plot_interpolation(context: Context) -> Figure:
+    """Plot the way from one sprite to another."""
+    return titled(
+        "Interpolation",
+        grid(context.interpolation, COLUMNS, context.args.scale),
+        "linear, from {} to {}".format(*context.ends.names),
+    )
+
+
+def plot_plane(context: Context) -> Figure | None:
+    """Plot two latent dimensions around a sprite."""
+    dims = context.args.plane or context.by_use[:2]
+    if len(dims) < 2:
+        return None
     across, down = dims
     offsets = torch.linspace(-PLANE_BOUND, PLANE_BOUND, PLANE_STEPS)
-    rows = torch.cat([traverse(z, down, value) for value in z[down] + offsets[:, None]])
-    latents = torch.cat([traverse(row, across, z[across] + offsets) for row in rows])
+    images = context.paint(plane(context.mu[0], across, down, offsets))
     return titled(
         f"Plane of z{across} and z{down}",
-        grid(paint(latents), PLANE_STEPS, scale),
-        f"z{across} to the right and z{down} down, {PLANE_BOUND} both ways from {name}",
+        grid(images, PLANE_STEPS, context.args.scale),
+        f"z{across} to the right and z{down} down, {PLANE_BOUND} both ways from "
+        f"{context.ends.names[0]}",
     )
 
 
-def draw_arithmetic(model: VAE, paint: Painter, terms: Chosen, scale: int) -> Figure:
-    """Return A - B + C beside its three parents."""
-    a, b, c = encode(model, terms.pixels)
-    result = to_uint8(paint((a - b + c)[None]))
+def plot_arithmetic(context: Context) -> Figure | None:
+    """Plot A - B + C next to its three terms."""
+    if not context.args.arithmetic:
+        return None
+    terms = choose_sprites(context.sprites, context.args.arithmetic, ())
+    a, b, c = encode(context.run.model, terms.pixels)
+    result = to_uint8(context.paint((a - b + c)[None]))
     captions = [f"{sign} {name}" for sign, name in zip(" -+", terms.names, strict=True)]
     images = torch.cat([terms.pixels, result])
-    return titled("Arithmetic", captioned(images, [*captions, "= decoded"], 4, scale))
+    return titled("Arithmetic", captioned(images, [*captions, "= decoded"], 4, context.args.scale))
 
 
-def draw_manifold(paint: Painter, scale: int) -> Figure:
-    """Return the plane of a two-dimensional latent space, each step of equal probability.
-
-    Kingma and Welling 2014, figure 4: a grid through the inverse of the normal distribution.
-    """
-    steps = torch.special.ndtri((torch.arange(MANIFOLD_STEPS) + 0.5) / MANIFOLD_STEPS)
-    z = torch.cartesian_prod(steps, steps).flip(1)
-    return titled("Manifold", grid(paint(z), MANIFOLD_STEPS, scale))
+def plot_manifold(context: Context) -> Figure | None:
+    """Plot a two-dimensional latent space, in which each cell is equally likely."""
+    if context.run.model.latent_size != 2:
+        return None
+    images = context.paint(manifold(MANIFOLD_STEPS))
+    return titled("Manifold", grid(images, MANIFOLD_STEPS, context.args.scale))
 
 
-def measure_reconstructions(run: Run, parts: dict[str, Tensor], kl: Tensor) -> dict:
-    """Return the figures of reconstructions and of latent dimensions; prints both."""
-    from utils.measures import bounds, recon_report
-
-    settings = {"recon_weight": 10.0, "kl_weight": 1.0, "seed": 41} | run.settings
-    weight = settings["recon_weight"] / (settings["kl_weight"] or 1.0)  # beside a KL of weight 1
-    weight = weight or 10.0  # without one there is no decoder to speak of; take the default's
-    measured = recon_report.measure(run.model, parts, recon_weight=weight, seed=settings["seed"])
-    print(recon_report.markdown(measured, weight))
-    active = bounds.active_dimensions(run.model, next(iter(parts.values())))
-    shares = " ".join(f"{nats:.2f}" for nats in kl.tolist())
-    print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of each in nats: {shares}\n")
-    return {"measured": measured, "active_dimensions": active}
-
-
-def measure_samples(run: Run, sprites: Sprites, kind: str, seed: int) -> tuple[dict, Figure]:
-    """Return the figures of samples, and a picture of those that are most like a sprite.
-
-    Samples of the prior and of the given sampler, as they are decoded and finished, are measured
-    against the training sprites, beside the held-out sprites. Prints the table.
-    """
-    from utils.measures import sample_report  # only where it is used: scikit-learn takes a second
-
-    indices = known_indices(run, sprites)
-    real, *held_out = (sprites.pixels[index].numpy() for index in indices.values())
-    groups = creatures([sprites.names[i] for i in next(iter(indices.values()))])
-    sets = {"held-out sprites": held_out[0]} if held_out else {}
-    raw = {}
-    for name in dict.fromkeys(("prior", kind)):
-        z = draw_latents(run_sampler(run, sprites, name), MEASURED, seed)
-        raw[name] = decode(run.model, z)
-        sets[name] = raw[name].numpy()
-        sets[f"{name}, finished"] = finish(raw[name]).numpy()
-    augmented = bool(run.settings.get("augment"))
-    measured = sample_report.measure(sets, real, groups=groups, raw=tuple(raw), turned=augmented)
-    print(sample_report.markdown(measured))
-
-    pictures = sets[f"{kind}, finished"]
-    variants = list(sample_report.variants_of(real, mirrored=True, turned=augmented))
-    nearest, ratio = sample_report.sm.nearest_sprites(pictures, variants, groups)
-    worst = np.argsort(ratio, kind="stable")[:COLUMNS]
-    rows = [
-        ("sample, finished", torch.from_numpy(pictures[worst])),
-        ("nearest sprite", torch.from_numpy(real[nearest[worst]])),
-    ]
-    return measured, titled(
+def plot_closest(context: Context) -> Figure | None:
+    """Plot the samples that are most like a training sprite over that sprite."""
+    if context.closest is None:
+        return None
+    samples, sprites, ratios = context.closest
+    return titled(
         "Nearest training sprites",
-        labelled_rows(rows, 2),
-        f"of the {COLUMNS} among {MEASURED} samples that are most like one; below a third, a copy: "
-        + " ".join(f"{value:.2f}" for value in ratio[worst]),
+        labelled_rows([("sample, finished", samples), ("nearest sprite", sprites)], 2),
+        f"of the {len(ratios)} among {MEASURED} samples that are most like one; below a third, "
+        f"a copy: {' '.join(f'{ratio:.2f}' for ratio in ratios)}",
     )
+
+
+TESTS = {
+    "samples": plot_samples,
+    "reconstructions": plot_reconstructions,
+    "traversal": plot_traversal,
+    "interpolation": plot_interpolation,
+    "plane": plot_plane,
+    "arithmetic": plot_arithmetic,
+    "manifold": plot_manifold,
+    "nearest": plot_closest,
+}
+RIGHT_COLUMN = ("traversal", "interpolation", "arithmetic", "nearest")  # of the overview
 
 
 def overview(figures: dict[str, Figure]) -> Figure:
     """Return all figures on one page, in two columns."""
-    right = ("traversal", "interpolation", "arithmetic", "nearest")
-    columns = [
-        join(column, down=True, gap=2 * MARGIN, align="start")
-        for column in (
-            [figure for name, figure in figures.items() if name not in right],
-            [figures[name] for name in right if name in figures],
-        )
-    ]
+    left = [figure for name, figure in figures.items() if name not in RIGHT_COLUMN]
+    right = [figure for name, figure in figures.items() if name in RIGHT_COLUMN]
+    columns = [join(column, down=True, gap=2 * MARGIN, align="start") for column in (left, right)]
     return join(columns, gap=3 * MARGIN, align="start")
 
 

@@ -3,11 +3,11 @@
     python vis3.py
     python vis3.py --sprites 001MON.png 004MON.png 7 8
 
-"In the Euclidean latent space of a VAE the two look alike": here is what to judge it by. The same
-four corners are mixed by LERP (bilinear) and by SLERP (along the edges, then between them), and
-the difference of the two grids is drawn. For each edge the table gives the angle between its ends,
-the smallest norm of z on the way (draws from the prior lie near the shell of radius sqrt(d)), the
-difference of the pictures, and how long both paths are in the space of pixels.
+"In the Euclidean latent space of a VAE the two look alike": judge for yourself. The same four
+corners are mixed by LERP (bilinear) and by SLERP (along the edges, then between them), and the
+difference of the two grids is shown. For each edge the table gives the angle between its ends, the
+smallest norm of z on the way (draws from the prior lie near the shell of radius sqrt(d)), how much
+the pictures differ, and how long both paths are in pixel space.
 """
 
 import argparse
@@ -16,20 +16,20 @@ from pathlib import Path
 
 from torch import Tensor
 
-from utils.cli import add_corners, looking_parser, report, run_script
-from utils.files import write_json
+from utils.cli import add_corners, looking_parser, run_script
 from utils.latents.interpolation import angle, lerp, path, slerp, surface
-from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
-from utils.pictures.curves import save_norm_curves
-from utils.pictures.finish import finisher, noted
+from utils.latents.runs import Chosen, choose_sprites, encode, open_run, run_sprites
+from utils.pictures.album import Album
+from utils.pictures.finish import finisher
 from utils.pictures.plot import (
     MARGIN,
+    SMALL,
     Figure,
     captioned,
-    columns,
     grid,
     join,
-    save_figure,
+    norm_curves,
+    note,
     titled,
 )
 from utils.training.engine import decode
@@ -59,69 +59,39 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Draw both grids, their difference and the norms; write the numbers."""
-    trained = open_run(args.run, args.checkpoint)
-    model = trained.model
-    corners = choose_sprites(run_sprites(trained, args.data_path), args.sprites, DEFAULT_SPRITES)
-    mu = encode(model, corners.pixels)
+    """Plot both grids, their difference and the norms; write the numbers."""
+    run = open_run(args.run, args.checkpoint)
+    corners = choose_sprites(run_sprites(run, args.data_path), args.sprites, DEFAULT_SPRITES)
+    mu = encode(run.model, corners.pixels)
 
     # Both grids, and where they differ.
-    linear, spherical = (
-        decode(model, surface(mu, args.steps, mix).flatten(0, 1)) for mix in (lerp, slerp)
-    )
-    difference = (linear - spherical).abs()
+    grids = [decode(run.model, surface(mu, args.steps, mix).flatten(0, 1)) for mix in (lerp, slerp)]
+    difference = (grids[0] - grids[1]).abs()
 
     # Each edge as a path of many steps.
     edges, norms = {}, {}
     for edge, (start, end) in EDGES.items():
         z = [path(mu[start], mu[end], PATH_STEPS, mix) for mix in (lerp, slerp)]
-        edges[edge] = compare_paths(z, [decode(model, latents) for latents in z])
+        edges[edge] = compare_paths(z, [decode(run.model, latents) for latents in z])
         norms[f"{edge} edge"] = [latents.norm(dim=1).tolist() for latents in z]
-    shell = model.latent_size**0.5
+    shell = run.model.latent_size**0.5
+
+    album = Album(Path(args.vis_dir) / FOLDER, args.format, args.finish)
+    grids = map(finisher(args.finish), grids)  # the difference is that of what the model decodes
+    panels = plot_grids(*grids, difference, args.steps, args.scale)
+    panels.append(plot_edges(edges, corners, run.model.latent_size, args.scale))
+    pairs = [join(pair, gap=4 * MARGIN, align="start") for pair in (panels[:2], panels[2:])]
+    figure = join(pairs, down=True, gap=3 * MARGIN, align="start")
+    album.add_figure("slerp_against_lerp", figure)
+    album.add_chart("norms", norm_curves(norms, shell))
     numbers = {
         "shell": shell,
         "grid_mean_difference": difference.mean().item(),
         "grid_max_difference": difference.max().item(),
         "edges": edges,
     }
-
-    # One picture: the two grids, their difference (of what the model decodes), and the table.
-    linear, spherical = (finisher(args.finish)(images) for images in (linear, spherical))
-    most = difference.max().clamp(min=1e-6)
-    panels = [
-        titled(title, grid(images, args.steps, args.scale), subtitle)
-        for title, images, subtitle in (
-            ("LERP", linear, "bilinear mixtures of the latent means"),
-            ("SLERP", spherical, "along the left and right edge, then across"),
-            (
-                "Difference",
-                1 - difference / most,
-                f"black: the largest, {most:.2f} of 1; white: none; mean {difference.mean():.4f}",
-            ),
-        )
-    ]
-    originals = captioned(corners.pixels, corners.names, 2, args.scale)
-    rows = titled(
-        "Along the edges",
-        join(
-            [table(edges), titled("", originals, "the originals at the corners")],
-            down=True,
-            align="start",
-        ),
-        f"draws from the prior have a norm near sqrt({model.latent_size}) = {shell:.2f}",
-    )
-    folder = Path(args.vis_dir) / FOLDER
-    written = [
-        folder / f"slerp_against_lerp.{args.format}",
-        folder / f"norms.{args.format}",
-        folder / "slerp_against_lerp.json",
-    ]
-    pairs = [join(pair, gap=4 * MARGIN, align="start") for pair in (panels[:2], [panels[2], rows])]
-    picture = join(pairs, down=True, gap=3 * MARGIN, align="start")
-    save_figure(written[0], noted(picture, args.finish))
-    save_norm_curves(written[1], norms, shell)
-    write_json(written[2], numbers)
-    report(written, args.show)
+    album.add_numbers("slerp_against_lerp", numbers)
+    album.announce(args.show)
 
 
 def compare_paths(z: list[Tensor], images: list[Tensor]) -> dict[str, float]:
@@ -134,7 +104,6 @@ def compare_paths(z: list[Tensor], images: list[Tensor]) -> dict[str, float]:
     images : two Tensors, shape (steps, 3, S, S), in [0, 1]
         The same, decoded.
     """
-
     lengths = [x.diff(dim=0).flatten(1).norm(dim=1).sum().item() for x in images]
     difference = (images[0] - images[1]).abs()
     return {
@@ -148,15 +117,49 @@ def compare_paths(z: list[Tensor], images: list[Tensor]) -> dict[str, float]:
     }
 
 
-def table(edges: dict[str, dict[str, float]]) -> Figure:
-    """Return the numbers of the edges as a figure."""
-
-    headings = ["edge\n "] + [heading for heading, _ in COLUMNS.values()]
-    cells = [list(edges)] + [
-        [form.format(numbers[name]) for numbers in edges.values()]
-        for name, (_, form) in COLUMNS.items()
+def plot_grids(
+    linear: Tensor, spherical: Tensor, difference: Tensor, steps: int, scale: int
+) -> list[Figure]:
+    """Return both grids and their difference, each with a title."""
+    most = difference.max().clamp(min=1e-6)
+    legend = f"black: the largest, {most:.2f} of 1; white: none; mean {difference.mean():.4f}"
+    return [
+        titled(title, grid(images, steps, scale), subtitle)
+        for title, images, subtitle in (
+            ("LERP", linear, "bilinear mixtures of the latent means"),
+            ("SLERP", spherical, "along the left and right edge, then across"),
+            ("Difference", 1 - difference / most, legend),
+        )
     ]
-    return columns(headings, cells)
+
+
+def plot_edges(
+    edges: dict[str, dict[str, float]], corners: Chosen, latent_size: int, scale: int
+) -> Figure:
+    """Return the table of the edges over the originals."""
+    originals = captioned(corners.pixels, corners.names, 2, scale)
+    return titled(
+        "Along the edges",
+        join(
+            [table(edges), titled("", originals, "the originals at the corners")],
+            down=True,
+            align="start",
+        ),
+        f"draws from the prior have a norm near sqrt({latent_size}) = {latent_size**0.5:.2f}",
+    )
+
+
+def table(edges: dict[str, dict[str, float]]) -> Figure:
+    """Return the numbers of the edges; the first column is aligned left, the others right."""
+    columns = [["edge\n ", *edges]] + [
+        [heading, *(form.format(numbers[name]) for numbers in edges.values())]
+        for name, (heading, form) in COLUMNS.items()
+    ]
+    notes = [
+        note("\n".join(column), SMALL, "rm" if index else "lm")
+        for index, column in enumerate(columns)
+    ]
+    return join(notes, gap=2 * MARGIN)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def get_args_parser() -> Parser:
 def main(args) -> None:
     """Print the table."""
     from utils.data_utils import load_sprites, split
-    from utils.measures.baselines import baseline_errors
+    from utils.measures.reconstructions import baseline_errors
 
     sprites = load_sprites(args.data_path, args.image_size)
     names = sprites.names if args.split_by == "number" else None

@@ -12,7 +12,8 @@ FILES += [Path("model.py")]
 # Each may import those to its right, and its own.
 LEVELS = (
     ("scripts",),
-    ("latents", "measures"),
+    ("measures",),
+    ("latents",),
     ("run",),
     ("training", "pictures"),
     ("data_utils", "lr_sched"),

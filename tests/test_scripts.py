@@ -161,7 +161,7 @@ def test_bad_input(script, module, arguments, words):
 @pytest.mark.parametrize("module", [vis1, vis2, vis3, test_vae])
 def test_without_a_run_main_comes_first(run_script, module):
     code, _, err = run_script(module)
-    assert code == 2 and "python main.py comes first" in err and err.count("\n") == 1
+    assert code == 2 and "run python main.py first" in err and err.count("\n") == 1
 
 
 # ---- vis1
@@ -293,7 +293,7 @@ def test_sprites_saved_one_by_one(script):
 # ---- samplers, the finish and the metrics of samples
 
 
-@pytest.mark.parametrize("kind", ["gaussian", "gmm", "neighbours"])
+@pytest.mark.parametrize("kind", ["gmm", "neighbours"])
 def test_samplers_are_kept_beside_the_weights(script, kind):
     arguments = ("--sampler", kind, "--num_samples", 5)
     assert script(test_vae, *arguments)[0] == 0
@@ -334,7 +334,8 @@ def test_finished_sprites_are_saved_finished(script):
     assert max(colors) < 20
 
 
-def test_metrics_of_samples(script):
+def test_metrics_of_samples(script, monkeypatch):
+    monkeypatch.setattr(test_vae, "MEASURED", 50)  # finishing 500 takes a while
     code, out, err = script(test_vae, "--sampler", "neighbours", "--metrics")
     assert code == 0, err
     metrics = json.loads(Path("vis/test/metrics.json").read_text())

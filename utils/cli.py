@@ -88,8 +88,8 @@ def add_corners(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--steps", type=integer(2, 100), default=10, help="sprites along a side")
 
 
-def report(paths: list[Path], show: bool) -> None:
-    """Print the paths that were written, and open them if that is wanted."""
+def announce(paths: list[Path], show: bool) -> None:
+    """Print the paths of the files written, and open them if asked to."""
     import webbrowser
 
     for path in paths:
@@ -151,7 +151,7 @@ def span(low: float, high: float, above: bool = False) -> str:
 
 
 def run_script(main: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
-    """Call `main` with the parsed arguments; turn what a user can mend into one line on stderr."""
+    """Call `main` with the parsed arguments; turn errors a user can fix into one line on stderr."""
     with handling(end_at_once), printing_never_fails():
         args = parser.parse_args()
         try:

@@ -3,7 +3,16 @@ import math
 import pytest
 import torch
 
-from utils.latents.interpolation import angle, lerp, path, slerp, surface
+from utils.latents.interpolation import (
+    angle,
+    lerp,
+    manifold,
+    path,
+    plane,
+    slerp,
+    surface,
+    traverse,
+)
 
 
 def column(*values):
@@ -81,3 +90,21 @@ def test_a_bilinear_surface_by_hand():
     corners = torch.tensor([[0.0], [1.0], [10.0], [13.0]])
     expected = [[0.0, 0.5, 1.0], [5.0, 6.0, 7.0], [10.0, 11.5, 13.0]]
     assert surface(corners, 3)[..., 0].tolist() == expected
+
+
+def test_a_traversal_changes_one_dimension():
+    z = traverse(torch.tensor([1.0, 2.0, 3.0]), 1, torch.tensor([-1.0, 0.0]))
+    assert z.tolist() == [[1, -1, 3], [1, 0, 3]]
+
+
+def test_a_plane_row_by_row():
+    z = plane(torch.tensor([1.0, 2.0, 3.0]), 2, 0, torch.tensor([-1.0, 1.0]))
+    assert z.tolist() == [[0, 2, 2], [0, 2, 4], [2, 2, 2], [2, 2, 4]]
+
+
+def test_cells_of_the_manifold_are_equally_likely():
+    z = manifold(4)
+    shares = torch.special.ndtr(z)
+    assert z.shape == (16, 2)
+    assert shares[:4, 0].tolist() == pytest.approx([0.125, 0.375, 0.625, 0.875])  # to the right
+    assert shares[::4, 1].tolist() == pytest.approx([0.125, 0.375, 0.625, 0.875])  # down

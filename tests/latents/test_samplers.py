@@ -8,11 +8,10 @@ from model import VAE
 from utils.data_utils import load_sprites
 from utils.latents.runs import open_run, run_sprites
 from utils.latents.samplers import (
-    KINDS,
+    SAMPLERS,
     STRETCH,
-    draw,
+    Posteriors,
     draw_latents,
-    fit_sampler,
     load_sampler,
     near_sprites,
     ratio_of_distances,
@@ -27,49 +26,49 @@ def posteriors():
     """Latents of 120 creatures in two clouds, in four dimensions."""
     rng = np.random.default_rng(0)
     mu = rng.standard_normal((120, 4)) * 0.3 + np.repeat([[2.0], [-2.0]], 60, 0)
-    return mu, np.full((120, 4), -4.0), np.arange(120)
+    return Posteriors(mu, np.full((120, 4), -4.0), np.arange(120))
 
 
 def fitted(kind, posteriors):
-    return fit_sampler(kind, *posteriors, rng=np.random.default_rng(0))
+    return SAMPLERS[kind].fit(posteriors, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def drawn(kind, posteriors, count):
+    return fitted(kind, posteriors).draw(np.random.default_rng(1), count)
+
+
+@pytest.mark.parametrize("kind", SAMPLERS)
 def test_draws_are_repeatable_and_of_the_right_shape(kind, posteriors):
-    sampler = fitted(kind, posteriors)
-    z = draw(sampler, np.random.default_rng(1), 7)
-    assert z.shape == (7, 4) and z.dtype == np.float32
-    assert np.array_equal(z, draw(fitted(kind, posteriors), np.random.default_rng(1), 7))
-    assert torch.equal(draw_latents(sampler, 7, 5), draw_latents(sampler, 7, 5))
+    z = draw_latents(fitted(kind, posteriors), 7, 5)
+    assert z.shape == (7, 4) and z.dtype == torch.float32
+    assert torch.equal(z, draw_latents(fitted(kind, posteriors), 7, 5))
+    assert not torch.equal(z, draw_latents(fitted(kind, posteriors), 7, 6))
+    assert SAMPLERS[kind].title
 
 
-def test_the_gaussian_has_the_moments_of_the_latents(posteriors):
-    z = draw(fitted("gaussian", posteriors), np.random.default_rng(1), 20000)
-    mu, logvar, _ = posteriors
-    assert z.mean(0) == pytest.approx(mu.mean(0), abs=0.06)
-    expected = np.cov(mu.T, ddof=0) + np.diag(np.exp(logvar).mean(0))
-    assert np.cov(z.T) == pytest.approx(expected, abs=0.1)
+def test_the_prior_is_a_standard_normal_distribution(posteriors):
+    z = drawn("prior", posteriors, 20000)
+    assert z.mean(0) == pytest.approx(np.zeros(4), abs=0.03)
+    assert np.cov(z.T) == pytest.approx(np.eye(4), abs=0.03)
 
 
 def test_the_mixture_finds_the_clouds_and_does_not_memorise(posteriors):
-    sampler = fitted("gmm", posteriors)
-    assert 2 <= len(sampler["weights"]) <= 4  # not one a sprite
-    z = draw(sampler, np.random.default_rng(1), 2000)
+    assert 2 <= len(fitted("gmm", posteriors).weights) <= 4  # not one per sprite
+    z = drawn("gmm", posteriors, 2000)
     assert (np.abs(z.mean(1)) > 1).mean() > 0.99
     assert (z.mean(1) > 0).mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_mixture_is_drawn_wider_than_it_was_fitted(posteriors):
-    mu, logvar, _ = posteriors
-    z = draw(fitted("gmm", posteriors), np.random.default_rng(1), 20000)
-    expected = np.cov(mu.T, ddof=0) + np.diag(np.exp(logvar).mean(0))
+    z = drawn("gmm", posteriors, 20000)
+    expected = np.cov(posteriors.mu.T, ddof=0) + np.diag(np.exp(posteriors.logvar).mean(0))
     assert np.trace(np.cov(z.T)) == pytest.approx(STRETCH**2 * np.trace(expected), rel=0.05)
-    assert z.mean(0) == pytest.approx(mu.mean(0), abs=0.1)
+    assert z.mean(0) == pytest.approx(posteriors.mu.mean(0), abs=0.1)
 
 
 def test_mixtures_lie_between_sprites_and_away_from_each(posteriors):
     mu, _, groups = posteriors
-    z = draw(fitted("neighbours", posteriors), np.random.default_rng(1), 300)
+    z = drawn("neighbours", posteriors, 300)
     unstretched = mu.mean(0) + (z - mu.mean(0)) / STRETCH
     assert (unstretched.min(0) > mu.min(0)).all() and (unstretched.max(0) < mu.max(0)).all()
     assert (np.abs(z.mean(1)) > 1).all()  # never between the clouds
@@ -78,55 +77,73 @@ def test_mixtures_lie_between_sprites_and_away_from_each(posteriors):
 
 
 def test_near_sprites_are_other_creatures(posteriors):
-    mu, _, _ = posteriors
+    mu = posteriors.mu
     groups = np.arange(120) // 2  # two forms each
     near = near_sprites(mu, groups)
     assert (groups[near] != groups[:, None]).all()
     assert (near_sprites(mu[:2], groups[:2]) == [[0, 0], [1, 1]]).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_few_sprites_have_samplers(kind):
-    rng = np.random.default_rng(0)
-    for count in (2, 5):
-        posteriors = rng.standard_normal((count, 3)), np.zeros((count, 3)), np.arange(count)
-        assert np.isfinite(draw(fitted(kind, posteriors), rng, 4)).all()
+@pytest.mark.parametrize("kind", SAMPLERS)
+@pytest.mark.parametrize("count", [2, 5])
+def test_few_sprites_have_samplers(kind, count):
+    mu = np.random.default_rng(0).standard_normal((count, 3))
+    few = Posteriors(mu, np.zeros((count, 3)), np.arange(count))
+    assert np.isfinite(drawn(kind, few, 4)).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_samplers_on_disk_are_plain_arrays(kind, posteriors, tmp_path):
+@pytest.mark.parametrize("kind", SAMPLERS)
+def test_a_saved_sampler_draws_the_same(kind, posteriors, tmp_path):
     sampler = fitted(kind, posteriors)
-    save_sampler(tmp_path / "a.npz", sampler)
-    again = load_sampler(tmp_path / "a.npz")
+    save_sampler(tmp_path / "a.npz", sampler, "digest")
+    again = load_sampler(tmp_path / "a.npz", kind, "digest")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.npz"]
-    assert again.keys() == sampler.keys()
-    assert np.array_equal(draw_latents(again, 3, 0), draw_latents(sampler, 3, 0))
+    assert again.arrays().keys() == sampler.arrays().keys()
+    assert torch.equal(draw_latents(again, 3, 0), draw_latents(sampler, 3, 0))
+    assert load_sampler(tmp_path / "a.npz", kind, "another") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no arrays"])
-def test_files_that_are_no_samplers(content, tmp_path):
+def test_damaged_files_do_not_load(content, tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is not a sampler"):
-        load_sampler(path)
-    np.savez(path, kind=np.array("other"))
-    with pytest.raises(ValueError, match="is not a sampler"):
-        load_sampler(path)
+    assert load_sampler(path, "prior", "digest") is None
 
 
-def test_a_run_keeps_its_sampler_until_it_is_another_run(tmp_path, sprite_folder):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "args.json").write_text(json.dumps({"data_path": str(sprite_folder)}))
+def make_run(folder, sprites, seed=0):
+    folder.mkdir(exist_ok=True)
+    (folder / "args.json").write_text(json.dumps({"data_path": str(sprites)}))
+    torch.manual_seed(seed)
+    save_weights(folder / "checkpoint_3.pt", VAE(40, 8, 2))
+    return open_run(str(folder), None)
+
+
+@pytest.mark.parametrize("kind", ["gmm", "neighbours"])
+def test_a_run_keeps_its_sampler_until_its_weights_change(kind, tmp_path, sprite_folder):
+    path = tmp_path / "run" / f"checkpoint_3_{kind}.npz"
+    draws = []
     for seed in (0, 1):
-        torch.manual_seed(seed)
-        save_weights(folder / "checkpoint_3.pt", VAE(40, 8, 2))
-        run = open_run(str(folder), None)
-        sampler = run_sampler(run, run_sprites(run), "gaussian")
-        path = folder / "checkpoint_3_gaussian.npz"
-        assert np.array_equal(load_sampler(path)["mean"], sampler["mean"])
+        run = make_run(tmp_path / "run", sprite_folder, seed)
+        draws.append(draw_latents(run_sampler(run, run_sprites(run), kind), 5, 0))
         written = path.stat().st_mtime_ns
-        assert run_sampler(run, load_sprites(sprite_folder), "gaussian").keys() == sampler.keys()
+        again = run_sampler(run, load_sprites(sprite_folder), kind)
         assert path.stat().st_mtime_ns == written
+        assert torch.equal(draw_latents(again, 5, 0), draws[-1])
+    assert not torch.equal(*draws)
+
+
+def test_a_file_of_an_older_version_is_fitted_again(tmp_path, sprite_folder):
+    run = make_run(tmp_path / "run", sprite_folder)
+    path = tmp_path / "run" / "checkpoint_3_neighbours.npz"
+    expected = draw_latents(run_sampler(run, run_sprites(run), "neighbours"), 5, 0)
+    with np.load(path) as file:
+        np.savez(path, kind=np.array("neighbours"), **dict(file))
+    old = path.read_bytes()
+    again = run_sampler(run, run_sprites(run), "neighbours")
+    assert torch.equal(draw_latents(again, 5, 0), expected) and path.read_bytes() != old
+
+
+def test_the_prior_is_not_kept(tmp_path, sprite_folder):
+    run = make_run(tmp_path / "run", sprite_folder)
     run_sampler(run, run_sprites(run), "prior")
-    assert not (folder / "checkpoint_3_prior.npz").exists()
+    assert not (tmp_path / "run" / "checkpoint_3_prior.npz").exists()

@@ -1,37 +1,53 @@
+import numpy as np
 import pytest
 import torch
 
-from model import VAE
-from utils.data_utils import to_float
-from utils.measures import metrics
-from utils.measures.metrics import reconstruction_metrics
-from utils.training.engine import reconstruct
+from model import VAE, initialize_from_data
+from utils.data_utils import load_sprites
+from utils.measures.metrics import measure_reconstructions, measure_samples, summarize
+from utils.training.engine import decode, evaluate
 
 
 @pytest.fixture
-def model():
+def parts(sprite_folder):
+    pixels = load_sprites(sprite_folder).pixels
+    return {"training": pixels[:10], "held out": pixels[10:]}
+
+
+@pytest.fixture
+def model(parts):
     torch.manual_seed(0)
-    return VAE(16, 8, 2)
+    model = VAE(40, 8, 2)
+    initialize_from_data(model, parts["training"])
+    return model
 
 
-@pytest.fixture
-def sprites():
-    return torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.manual_seed(0))
+def test_the_summary_of_a_model(model, parts):
+    found = summarize(model, parts)
+    assert found["sprites"] == {"training": 10, "held out": 2}
+    for part, pixels in parts.items():
+        sse = evaluate(model, pixels)[1].item()
+        assert found["reconstruction"][part]["sse"] == pytest.approx(sse)
+    assert found["kl"] == pytest.approx(evaluate(model, parts["training"])[2:].sum().item())
+    assert found["reconstruction"]["training"]["ssim"] is None  # of the last part alone
+    assert found["reconstruction"]["held out"]["ssim"] is not None
 
 
-def test_metrics_by_hand(model, sprites):
-    found = reconstruction_metrics(model, sprites)
-    error = (reconstruct(model, sprites) - to_float(sprites)).square()
-    assert found["sse"] == pytest.approx(error.flatten(1).sum(1).mean().item(), rel=1e-5)
-    assert found["mse"] == pytest.approx(error.mean().item(), rel=1e-5)
-    assert 10 ** (-found["psnr"] / 10) == pytest.approx(found["mse"])
+@pytest.mark.parametrize(("recon_weight", "weight"), [(10.0, 5), (0.0, 10)])
+def test_the_weight_of_the_error_is_relative_to_that_of_the_kl(
+    model, parts, capsys, recon_weight, weight
+):
+    settings = {"recon_weight": recon_weight, "kl_weight": 2.0}
+    measured = measure_reconstructions(model, {"training": parts["training"]}, settings)
+    assert f"| {weight} SSE + KL |" in capsys.readouterr().out
+    assert 0 <= len(measured["active_dimensions"]) <= 2
 
 
-def test_similarity_is_one_for_equal_pictures_and_falls_with_noise(model, sprites, monkeypatch):
-    found = []
-    for noise in (0, 0.05, 0.3):
-        noisy = (to_float(sprites) + noise * torch.randn(6, 3, 16, 16)).clamp(0, 1)
-        monkeypatch.setattr(metrics, "reconstruct", lambda *_, noisy=noisy: noisy)
-        found.append(reconstruction_metrics(model, sprites)["ssim"])
-    assert found[0] == pytest.approx(1)
-    assert found[0] > found[1] > found[2]
+def test_the_closest_samples_come_first(model, parts, capsys):
+    noise = torch.Generator().manual_seed(0)
+    decoded = {name: decode(model, torch.randn(20, 2, generator=noise)) for name in "ab"}
+    measured, closest = measure_samples(decoded, parts, np.arange(10), turned=False)
+    assert list(measured) == ["held-out sprites", "a", "a, finished", "b", "b, finished"]
+    assert closest.ratios == sorted(closest.ratios) and len(closest.ratios) == 10
+    assert closest.samples.shape == closest.sprites.shape == (10, 3, 40, 40)
+    assert "| b, finished | 20 |" in capsys.readouterr().out

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from utils.pictures.export import drawn_part, save_sprites
+from utils.pictures.export import foreground, save_sprites
 
 
 @pytest.fixture
@@ -21,18 +21,18 @@ def as_tensor(pixels):
 
 
 def test_white_inside_a_sprite_is_drawn(ring):
-    drawn = drawn_part(ring)
+    drawn = foreground(ring)
     assert drawn[10:30, 10:30].all() and drawn.sum() == 400
 
 
 def test_white_that_reaches_the_border_by_a_gap_is_not(ring):
     ring[10:15, 20] = 255
-    assert drawn_part(ring).sum() == 400 - 100 - 5
+    assert foreground(ring).sum() == 400 - 100 - 5
 
 
 def test_a_gap_at_a_corner_is_closed(ring):
     ring[14, 14] = 255  # touches the inside at a corner only
-    assert drawn_part(ring).sum() == 400
+    assert foreground(ring).sum() == 400
 
 
 def test_saved_as_rgba(ring, tmp_path):
@@ -41,7 +41,7 @@ def test_saved_as_rgba(ring, tmp_path):
     assert image.mode == "RGBA" and image.size == (40, 40)
     rgba = np.asarray(image)
     assert set(np.unique(rgba[..., 3])) == {0, 255}
-    assert np.array_equal(rgba[..., 3] == 255, drawn_part(ring))
+    assert np.array_equal(rgba[..., 3] == 255, foreground(ring))
     assert np.array_equal(rgba[..., :3], ring)
 
 
@@ -52,7 +52,7 @@ def test_saved_with_a_palette(ring, tmp_path, colors):
     assert image.mode == "P"
     rgba = np.asarray(image.convert("RGBA"))
     drawn = rgba[..., 3] == 255
-    assert np.array_equal(drawn, drawn_part(ring)) and set(np.unique(rgba[..., 3])) == {0, 255}
+    assert np.array_equal(drawn, foreground(ring)) and set(np.unique(rgba[..., 3])) == {0, 255}
     used = np.unique(rgba[drawn], axis=0)
     assert len(used) <= colors and (colors == 2) <= (len(used) == 2)
     error = np.abs(rgba[..., :3].astype(int) - ring)[drawn].mean()

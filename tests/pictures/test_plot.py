@@ -3,18 +3,20 @@ import pytest
 import torch
 from PIL import Image
 
+import vis2
 from utils.data_utils import to_uint8
 from utils.pictures.plot import (
     GAP,
     INK,
     Figure,
-    beside_corners,
     captioned,
-    columns,
+    error_curve,
     grid,
     join,
     labelled_rows,
+    norm_curves,
     note,
+    save_chart,
     save_figure,
     save_gif,
     titled,
@@ -74,7 +76,7 @@ def test_joined_figures_keep_their_pixels_and_texts():
     [
         lambda images: captioned(images, ["a", "b\nc", "d", "e"], 3, 2),
         lambda images: labelled_rows([("one", images[:3]), ("two", images[3:])], 2),
-        lambda images: beside_corners(block(90, 90, 0), images, ["a", "b", "c", "d"], 2),
+        lambda images: vis2.beside_corners(block(90, 90, 0), images, ["a", "b", "c", "d"], 2),
         lambda images: titled("title", grid(images, 2, 2), "subtitle"),
     ],
 )
@@ -92,13 +94,6 @@ def test_every_sprite_stands_once_in_a_figure_and_texts_within_it(make, tmp_path
     assert (picture < 255).any()
     picture[4:-4, 4:-4] = 255
     assert (picture == 255).all()
-
-
-def test_a_table_by_its_columns():
-    figure = columns(["edge", "length"], [["top", "left"], ["1.0", "22.5"]])
-    assert [text.text for text in figure.texts] == ["edge", "top", "left", "length", "1.0", "22.5"]
-    rows = [text.y for text in figure.texts]
-    assert rows[:3] == rows[3:] and rows[0] < rows[1] < rows[2]
 
 
 @pytest.mark.parametrize("form", ["png", "pdf", "svg"])
@@ -130,3 +125,23 @@ def test_frames_of_a_gif(tmp_path, count):
     save_gif(tmp_path / "a.gif", [block(8, 8, 40 * i) for i in range(count)])
     picture = Image.open(tmp_path / "a.gif")
     assert picture.n_frames == count
+
+
+def test_curves_are_the_same_each_time(tmp_path):
+    history = {"epoch": [0, 1, 2], "recon": [90, 40, 20], "val_recon": [95, 60, 50]}
+    norms = {"top edge": [[2, 1, 2], [2, 2, 2]], "left edge": [[3, 2, 3], [3, 3, 3]]}
+    for name, make in (
+        ("error", lambda: error_curve(history)),
+        ("norms", lambda: norm_curves(norms, 4)),
+    ):
+        files = [tmp_path / f"{name}_{number}.svg" for number in (1, 2)]
+        for file in files:
+            save_chart(file, make())
+        assert files[0].read_bytes() == files[1].read_bytes()
+    assert "held out" in (tmp_path / "error_1.svg").read_text()
+    assert "left edge" in (tmp_path / "norms_1.svg").read_text()
+
+
+def test_a_curve_of_one_epoch_is_a_point():
+    chart = error_curve({"epoch": [7], "recon": [90], "val_recon": [95]})
+    assert {line.get_marker() for line in chart.axes[0].lines} == {"o"}

@@ -5,19 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-# Below this sine of the angle two vectors count as parallel or opposite: the plane that they span
-# is lost in rounding, or LERP is the same to seven digits.
+# Two vectors count as parallel or opposite if the sine of their angle is below this: the plane
+# they span is lost in rounding, or LERP is the same to seven digits.
 MIN_SINE = 1e-3
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
-    """Return (1 - t) a + t b, which is a at t = 0 and b at t = 1 exactly.
-
-    Parameters
-    ----------
-    a, b : Tensor, shape (..., d)
-    t : Tensor, shape (..., 1) or one that broadcasts with a and b
-    """
+    """Return (1 - t) a + t b, which is exactly a at t = 0 and b at t = 1; see `slerp`."""
     return (1 - t) * a + t * b
 
 
@@ -26,14 +20,14 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
         slerp(a, b, t) = sin((1 - t) theta) / sin(theta) a + sin(t theta) / sin(theta) b
 
-    with theta the angle between a and b. Where that is not defined (parallel or opposite vectors,
-    or one of them zero) it falls back to `lerp`.
+    with theta the angle between a and b. Where this is undefined (parallel or opposite vectors,
+    or a zero one) it falls back to `lerp`.
 
     Parameters
     ----------
     a, b : Tensor, shape (..., d)
-        Of any norm; the norm goes over from one to the other.
-    t : Tensor, shape (..., 1) or one that broadcasts with a and b
+        Of any norm.
+    t : Tensor, shape (..., 1) or any that broadcasts with a and b
     """
     theta = angle(a, b)[..., None]
     sine = theta.sin()
@@ -43,17 +37,9 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 
 def angle(a: Tensor, b: Tensor) -> Tensor:
-    """Return the angle between vectors in radians, in [0, pi]; 0 where one of them is zero.
+    """Return the angle between vectors (..., d) in radians, shape (...); 0 where one is zero.
 
     Kahan's formula, which unlike the arc cosine is exact near 0 and pi.
-
-    Parameters
-    ----------
-    a, b : Tensor, shape (..., d)
-
-    Returns
-    -------
-    Tensor, shape (...)
     """
     a, b = (torch.nn.functional.normalize(v, dim=-1) for v in (a, b))
     theta = 2 * torch.atan2((a - b).norm(dim=-1), (a + b).norm(dim=-1))
@@ -62,31 +48,40 @@ def angle(a: Tensor, b: Tensor) -> Tensor:
 
 
 def path(a: Tensor, b: Tensor, steps: int, mix: Callable = lerp) -> Tensor:
-    """Return `steps` latents from a to b, both included, shape (steps, d)."""
+    """Return `steps` latents from a to b, including both, shape (steps, d)."""
     return mix(a, b, torch.linspace(0, 1, steps)[:, None])
 
 
 def surface(corners: Tensor, steps: int, mix: Callable = lerp) -> Tensor:
-    """Return latents between four corners: along the left and right edge, then across.
+    """Return latents between four corners, shape (steps, steps, d), which include them exactly.
 
-    With `lerp` this is the bilinear interpolation.
-
-    Parameters
-    ----------
-    corners : Tensor, shape (4, d)
-        Top left, top right, bottom left, bottom right.
-    steps : int
-        Latents along each side.
-    mix : callable
-        `lerp` or `slerp`.
-
-    Returns
-    -------
-    Tensor, shape (steps, steps, d)
-        Its corners are the given ones exactly.
+    Mixed along the left and the right edge, then across; with `lerp` this is bilinear. The
+    corners (4, d) are top left, top right, bottom left, bottom right.
     """
     top_left, top_right, bottom_left, bottom_right = corners
     left = path(top_left, bottom_left, steps, mix)
     right = path(top_right, bottom_right, steps, mix)
     across = torch.linspace(0, 1, steps)[None, :, None]
     return mix(left[:, None], right[:, None], across)
+
+
+def traverse(z: Tensor, dim: int, values: Tensor) -> Tensor:
+    """Return copies of a latent (d,) in which one dimension takes each value, (len(values), d)."""
+    copies = z.repeat(len(values), 1)
+    copies[:, dim] = values
+    return copies
+
+
+def plane(z: Tensor, across: int, down: int, offsets: Tensor) -> Tensor:
+    """Return latents around a latent (d,) in two of its dimensions, (n * n, d), row by row."""
+    rows = torch.cat([traverse(z, down, value) for value in z[down] + offsets[:, None]])
+    return torch.cat([traverse(row, across, z[across] + offsets) for row in rows])
+
+
+def manifold(steps: int) -> Tensor:
+    """Return a grid over a two-dimensional latent space, (steps * steps, 2).
+
+    Its cells are equally likely under the prior (Kingma and Welling 2014, figure 4).
+    """
+    values = torch.special.ndtri((torch.arange(steps) + 0.5) / steps)
+    return torch.cartesian_prod(values, values).flip(1)

@@ -1,4 +1,4 @@
-"""From the arguments of a script to a run, its model and its sprites, and to their latents.
+"""From the arguments of a script to a trained run: its model, its sprites and their latents.
 
 run = open_run(args.run, args.checkpoint)
 sprites = run_sprites(run, args.data_path)
@@ -8,6 +8,7 @@ mu = encode(run.model, chosen.pixels)
 
 import difflib
 import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from torch import Tensor
 from model import VAE
 from utils.data_utils import (
     Sprites,
+    changes,
+    digests_by_name,
     fingerprint,
     fingerprints,
     load_sprite,
@@ -26,17 +29,18 @@ from utils.data_utils import (
     split,
     to_float,
 )
+from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
-from utils.run.folder import checkpoints, newest_run, read_args
+from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
 
 
-class Run(NamedTuple):
+class TrainedRun(NamedTuple):
     """A trained model, and where it comes from."""
 
     model: VAE
     checkpoint: Path
-    folder: Path  # that the checkpoint lies in
-    settings: dict  # of args.json; empty for weights from elsewhere
+    folder: Path  # of the checkpoint
+    settings: dict  # args.json; empty for weights from elsewhere
 
 
 class Chosen(NamedTuple):
@@ -46,16 +50,15 @@ class Chosen(NamedTuple):
     names: list[str]
 
 
-def open_run(folder: str | None, checkpoint: str | None) -> Run:
+def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
     """Return a run's model.
 
     Parameters
     ----------
     folder : str, optional
-        Of the run; the newest ``output_dir_*`` if left out.
+        The newest ``output_dir_*`` if left out.
     checkpoint : str, optional
-        A file anywhere, the name of a file in the folder, or an epoch; the last epoch's if left
-        out.
+        An epoch, a file name in the folder, or a file anywhere; the last epoch if left out.
 
     Raises
     ------
@@ -70,11 +73,11 @@ def open_run(folder: str | None, checkpoint: str | None) -> Run:
             raise ValueError(f"there is no run {run}; python main.py makes one")
         path = find_checkpoint(run, checkpoint)
     settings = read_args(path.parent)
-    return Run(load_model(path, settings).eval(), path, path.parent, settings)
+    return TrainedRun(load_model(path, settings).eval(), path, path.parent, settings)
 
 
 def find_checkpoint(folder: Path, checkpoint: str | None) -> Path:
-    """Return the path of a run's checkpoint, by its epoch or name; see `open_run`."""
+    """Return the path of a run's checkpoint; see `open_run`."""
     if checkpoint is not None:
         for path in (folder / checkpoint, Path(checkpoint)):
             if path.is_file():
@@ -88,8 +91,10 @@ def find_checkpoint(folder: Path, checkpoint: str | None) -> Path:
     return found[int(checkpoint)]
 
 
-def run_sprites(run: Run, data_path: str | None = None) -> Sprites:
-    """Return the sprites of a run, or those of another path, fitted to its size.
+def run_sprites(run: TrainedRun, data_path: str | None = None) -> Sprites:
+    """Return the sprites of a run, or those of another path, fitted to the size of its model.
+
+    Prints a line if they are not those that the run was trained on.
 
     Raises
     ------
@@ -99,22 +104,31 @@ def run_sprites(run: Run, data_path: str | None = None) -> Sprites:
     path = data_path or run.settings.get("data_path")
     if path is None:
         raise ValueError(f"{run.folder} has no args.json; say with --data_path where sprites are")
-    return load_sprites(path, run.model.input_size)
+    tile = None if data_path else run.settings.get("tile")
+    sprites = load_sprites(path, run.model.input_size, tile, background_of(run))
+    known = run.settings.get("sprites_sha256")
+    now = fingerprints(sprites)
+    if known and known != fingerprint(now):
+        different = changes(read_sprites(run.folder), digests_by_name(now))
+        print(f"These are not the sprites of {run.folder} ({different}).", file=sys.stderr)
+    return sprites
 
 
-def known_split(run: Run, sprites: Sprites) -> dict[str, Tensor]:
-    """Return the pixels that a run trained on and those that it held out.
+def background_of(run: TrainedRun) -> str:
+    """Return what a run did about opaque backgrounds; runs older than the question kept them."""
+    return run.settings.get("background", "keep") if run.settings else "crop"
 
-    Returns
-    -------
-    dict
-        "training" and "held out" if these are the sprites of the run, else "all sprites".
-    """
+
+def known_split(run: TrainedRun, sprites: Sprites) -> dict[str, Tensor]:
+    """Return the pixels of the parts that `known_indices` names."""
     return {part: sprites.pixels[index] for part, index in known_indices(run, sprites).items()}
 
 
-def known_indices(run: Run, sprites: Sprites) -> dict[str, Tensor]:
-    """Return the indices of the sprites that `known_split` returns the pixels of."""
+def known_indices(run: TrainedRun, sprites: Sprites) -> dict[str, Tensor]:
+    """Return the indices of the "training" and the "held out" sprites.
+
+    If these are not the sprites that the run was trained on, of "all sprites" instead.
+    """
     known = {"sprites_sha256", "val_ratio", "seed"} <= run.settings.keys()
     if not known or run.settings["sprites_sha256"] != fingerprint(fingerprints(sprites)):
         return {"all sprites": torch.arange(len(sprites.names))}
@@ -124,35 +138,37 @@ def known_indices(run: Run, sprites: Sprites) -> dict[str, Tensor]:
 
 
 def creatures(names: list[str]) -> np.ndarray:
-    """Return which creature each sprite shows, by the number that its name begins with, (N,)."""
+    """Return an integer per sprite (N,) that is the same for all forms of one creature."""
     return np.unique([number_of(name) for name in names], return_inverse=True)[1]
 
 
 def choose_sprites(
     sprites: Sprites, wanted: list[str] | None, default: tuple[int, ...], count: int | None = None
 ) -> Chosen:
-    """Return sprites by index in sorted order, by name, or by path to any PNG.
+    """Return sprites by index, by name, or by path to any PNG.
 
     Parameters
     ----------
     sprites : Sprites
     wanted : list of str, optional
     default : tuple of int
-        Indices if none are wanted, taken modulo the number of sprites.
+        Indices to use otherwise, modulo the number of sprites.
     count : int, optional
-        How many are needed.
+        How many are required.
 
     Raises
     ------
     ValueError
-        If a number is out of range, a name is unknown or ambiguous, or the count is wrong.
+        If an index is out of range, a name is unknown or ambiguous, or the count is wrong.
     """
     if wanted is None:
         wanted = [str(index % len(sprites.names)) for index in default]
     if count is not None and len(wanted) != count:
         raise ValueError(f"--sprites needs {count} sprites, not {len(wanted)}")
     found = [find_sprite(sprites, text) for text in wanted]
-    return Chosen(torch.stack([pixels for pixels, _ in found]), [name for _, name in found])
+    numbers = {name: number for number, name in enumerate(sprites.names)}
+    captions = [caption_of(name, numbers.get(name)) for _, name in found]
+    return Chosen(torch.stack([pixels for pixels, _ in found]), captions)
 
 
 def find_sprite(sprites: Sprites, wanted: str) -> tuple[Tensor, str]:

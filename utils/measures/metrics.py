@@ -1,58 +1,88 @@
-"""How good reconstructions are, in numbers."""
+"""The numbers that test_vae.py prints and writes to metrics.json, from a model and its sprites."""
+
+from typing import NamedTuple
 
 import numpy as np
-from skimage.metrics import structural_similarity
+import torch
 from torch import Tensor
 
 from model import VAE
-from utils.data_utils import to_float
-from utils.training.engine import evaluate, psnr, reconstruct
+from utils.measures import reconstructions
+from utils.pictures.finish import finish
+from utils.training.engine import evaluate
 
-SSIM_WINDOW = 11  # pixels
+NUM_CLOSEST = 10  # samples to show
 
 
-def reconstruction_metrics(
-    model: VAE, sprites: Tensor, *, ssim: bool = True
-) -> dict[str, float | None]:
-    """Return the metrics of reconstructions from the mean, z = mu.
+class Closest(NamedTuple):
+    """The samples that are most like a training sprite, the closest first."""
+
+    samples: Tensor  # (10, 3, S, S), uint8, finished
+    sprites: Tensor  # (10, 3, S, S), uint8: the nearest training sprite of each
+    ratios: list[float]  # see `samples.nearest_sprites`
+
+
+def summarize(model: VAE, parts: dict[str, Tensor]) -> dict:
+    """Return how good reconstructions are, and the KL of each latent dimension."""
+    names = list(parts)
+    kl = evaluate(model, parts[names[0]])[2:]
+    return {
+        "sprites": {part: len(pixels) for part, pixels in parts.items()},
+        "reconstruction": {
+            part: reconstructions.reconstruction_metrics(model, pixels, ssim=part == names[-1])
+            for part, pixels in parts.items()
+        },
+        "kl": kl.sum().item(),
+        "kl_of_dimension": kl.tolist(),
+    }
+
+
+def measure_reconstructions(model: VAE, parts: dict[str, Tensor], settings: dict) -> dict:
+    """Return the measures of reconstructions and of latent dimensions; print both.
+
+    `settings` are those of the run: the weights of its loss, and its seed.
+    """
+    settings = {"recon_weight": 10.0, "kl_weight": 1.0, "seed": 41} | settings
+    # The weight beside a KL of weight 1. Without one there is no decoder; take the default's.
+    weight = settings["recon_weight"] / (settings["kl_weight"] or 1.0) or 10.0
+    measured = reconstructions.measure(model, parts, recon_weight=weight, seed=settings["seed"])
+    print(reconstructions.table(measured, weight))
+    train_sprites = next(iter(parts.values()))
+    active = reconstructions.active_dimensions(model, train_sprites)
+    kl = evaluate(model, train_sprites)[2:].tolist()
+    shares = " ".join(f"{nats:.2f}" for nats in kl)
+    print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of each in nats: {shares}\n")
+    return {"measured": measured, "active_dimensions": active}
+
+
+def measure_samples(
+    decoded: dict[str, Tensor], parts: dict[str, Tensor], groups: np.ndarray, *, turned: bool
+) -> tuple[dict, Closest]:
+    """Return the measures of samples, and the last sampler's samples most like a training sprite.
+
+    Samples as decoded and finished are compared with the training sprites, and so are the
+    held-out sprites. Prints the table.
 
     Parameters
     ----------
-    model : VAE
-    sprites : Tensor, shape (N, 3, S, S), uint8
-    ssim : bool
-        False where its millisecond a sprite is too much.
-
-    Returns
-    -------
-    dict
-        ``sse``, the squared error summed over the values of a sprite and averaged over sprites;
-        ``mse``, the same a value; ``psnr`` in dB, of that mean; ``ssim``, single scale, the mean
-        over sprites (Wang et al. 2004: Gaussian window of sigma 1.5), None where it is
-        not wanted or sprites are smaller than that window.
+    decoded : dict
+        From the name of a sampler to its decoded samples (N, 3, S, S), float in [0, 1].
+    parts : dict
+        The training sprites, and the held-out ones if they are known, uint8.
+    groups, turned
+        See `samples.measure`.
     """
-    sse = evaluate(model, sprites)[1].item()
-    mse = sse / sprites[0].numel()
-    similarity = sprite_ssim(model, sprites) if ssim else None
-    mean = None if similarity is None else float(similarity.mean())
-    return {"sse": sse, "mse": mse, "psnr": psnr(mse), "ssim": mean}
+    from utils.measures import samples  # imported here because scipy.stats takes a second
 
+    real, *held_out = (pixels.numpy() for pixels in parts.values())
+    sets = {"held-out sprites": held_out[0]} if held_out else {}
+    for name, images in decoded.items():
+        sets |= {name: images.numpy(), f"{name}, finished": finish(images).numpy()}
+    measured = samples.measure(sets, real, groups=groups, raw=tuple(decoded), turned=turned)
+    print(samples.table(measured))
 
-def sprite_ssim(model: VAE, sprites: Tensor) -> np.ndarray | None:
-    """Return the SSIM (N,) of each sprite, or None where they are smaller than its window."""
-    if sprites.shape[-1] < SSIM_WINDOW:
-        return None
-    originals, recons = to_float(sprites).numpy(), reconstruct(model, sprites).numpy()
-    similarity = [
-        structural_similarity(
-            original,
-            recon,
-            channel_axis=0,
-            data_range=1.0,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-        )
-        for original, recon in zip(originals, recons, strict=True)
-    ]
-    return np.array(similarity)
+    finished, variants = list(sets.values())[-1], samples.variants(real, turned=turned)
+    nearest, ratio = samples.nearest_sprites(finished, variants, groups)
+    first = np.argsort(ratio, kind="stable")[:NUM_CLOSEST]
+    shown = torch.from_numpy(finished[first]), torch.from_numpy(real[nearest[first]])
+    return measured, Closest(*shown, ratio[first].tolist())

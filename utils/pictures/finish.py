@@ -1,74 +1,65 @@
-"""The finish: from what a VAE decodes to a sprite with an outline and few colours.
+"""The finish: turns what a VAE decodes into a sprite with an outline and few colours.
 
     finished = finish(decode(model, z))
 
-This is code after the model, not the model, and every figure of finished sprites says so. It
-does three things to a soft or noisy picture: one silhouette, ramps of a few colours inside, and
-an outline in a dark shade of the colour beside it. Poses, limbs and faces must come from the
-latent. A picture that is clean already only loses its noise. Nothing here is random.
+This is code after the model, not the model, and every figure of finished sprites says so. A soft
+or noisy picture gets one clear shape, ramps of a few colours inside it, and an outline in a dark
+shade of the colour next to it. It never adds limbs or faces: those come from the latent. A clean
+picture only loses its noise. Nothing here is random.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
-from utils.pictures.plot import NORMAL, Figure, join, note
 from utils.sprites.png import import_cv2
 
-NOTE = "Decoded sprites are finished: outline and palette are drawn by code after the model."
-
-# When a picture is clean: its rim is as dark as the rest (`edge`), and it is not speckled
-# (`roughness`). Measured on real sprites: they and their reconstructions by runs of 30 to 35 dB
-# have edges above 0.9 and a roughness below 0.1; samples, mixtures and reconstructions of sprites
-# that the run has not seen have edges below 0.7.
+# A picture is clean if its rim is as dark as the rest (`edge`) and it is not speckled
+# (`roughness`). Real sprites and their reconstructions at 30 to 35 dB have edges above 0.9 and a
+# roughness below 0.1. Samples, mixtures and reconstructions of unseen sprites have edges below
+# 0.7.
 SHARP = 0.8
 CLEAN = 0.1
-FEW_COLORS = 128  # of a picture that no decoder made: clean, whatever its edges are like
+FEW_COLORS = 128  # no decoder makes so few: such a picture is clean, whatever its edges
 SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
 SAME_COLOR_STEPS = 3
 
-# Silhouette, by darkness: 1 - the smallest channel, so that white alone has 0.
-UNSHARP, UNSHARP_BLUR = 1.0, 2.0  # first of all, that limbs stand out; the blur in pixels
-WEAK, STRONG = 0.23, 0.43  # darkness of pixels that may be drawn, and that surely are
-SURE = 0.6  # darkness of a pixel that is kept though it hangs by one neighbour
+# Shape, by darkness: 1 - the smallest channel, so that only white has 0.
+UNSHARP, UNSHARP_BLUR = 1.0, 2.0  # strength, and blur in pixels, of a mask that lifts out limbs
+WEAK, STRONG = 0.23, 0.43  # darkness of pixels that may belong to the shape, and that surely do
+SURE = 0.6  # darkness of a pixel that is kept although only one neighbour is inside
 NOTCH = 0.15  # darkness from which a pixel with three neighbours inside is inside
-FAINT = 0.12  # darkness of all that may belong to the sprite
-LEAST_SHARE = 0.6  # of the area of all that, closed, which the silhouette must have
+FAINT = 0.12  # darkness of everything that may belong to the sprite
+LEAST_SHARE = 0.6  # of the area of everything faint, closed, that the shape must cover
 
 # Colours, in CIE Lab: L from 0 to 100, a and b about -100 to 100.
-FAMILIES = 3  # hues, at most, each with a ramp of tones
+FAMILIES = 3  # at most: groups of hues, each with a ramp of tones
 FAMILY_BLUR = 1.2  # pixels: hues lie in larger areas than tones
 SAME_FAMILY = 6.0  # distance in (a, b) below which two hues are one
 CHROMA_BLUR = 0.6
-CHROMA_QUANTILE = 0.6  # of a family's pixels: a mean over mixed hues would be grey
+CHROMA_QUANTILE = 0.6  # over a family's pixels, because a mean over mixed hues is grey
 CHROMA_STRETCH = 1.4
 TONE_BLUR = 0.7
 TONE_VOTE = 0.8  # pixels: how far the tones around count
-TONE_CUTS = (-0.72, 0.42)  # in deviations of L: shade, base and light lie between
+TONE_CUTS = (-0.72, 0.42)  # between shade, base and light, in standard deviations of L
 TONE_STEPS = (-17.0, 0.0, 17.0)  # of L from the family's base
 TONE_CHROMA = (0.55, 1.45, 0.4)  # factor on the family's chroma
-BASE_LIGHTNESS = (44.0, 68.0)  # what the base of a sprite is held within
-LIFT = 4.0  # of L, since outlines are no longer part of the mean
+BASE_LIGHTNESS = (44.0, 68.0)  # limits of L of the base
+LIFT = 4.0  # of L, because outlines are no longer part of the mean
 FAMILY_SPREAD = 14.0  # L between families one deviation apart
-LEAST_DEVIATION = 8.0  # of L: flat pictures are not stretched without end
-LIGHTNESS = (24.0, 97.0)  # of all that is not outline
+LEAST_DEVIATION = 8.0  # of L, so that flat pictures are not stretched without limit
+LIGHTNESS = (24.0, 97.0)  # limits of L, except for the outline
 LIGHT_FROM_ABOVE = 0.8  # deviations of L between the upper left and the lower right rim
-OUTLINE = (20.0, 0.25)  # its L, and the factor on the chroma beside it
+OUTLINE = (20.0, 0.25)  # its L, and the factor on the chroma next to it
 
 # Dark details inside: eyes, mouths and seams between limbs.
-SEAM_LIGHTNESS = 43.0  # L that they are below
-SEAM_CONTRAST = 18.0  # of L against the surroundings
-SEAM_BLUR = 1.8  # pixels: the surroundings
-SEAM_SURE = 24.0  # L below which a detail may stand alone
-
-
-def ndimage():
-    """Return scipy's module, which takes a quarter of a second to import."""
-    from scipy import ndimage
-
-    return ndimage
+SEAM_LIGHTNESS = 43.0  # highest L
+SEAM_CONTRAST = 18.0  # least difference of L to the surroundings
+SEAM_BLUR = 1.8  # pixels: size of the surroundings
+SEAM_SURE = 24.0  # L below which a single pixel counts
 
 
 def finisher(wanted: bool) -> Callable[[Tensor], Tensor]:
@@ -76,23 +67,10 @@ def finisher(wanted: bool) -> Callable[[Tensor], Tensor]:
     return finish if wanted else lambda images: images
 
 
-def noted(figure: Figure, finished: bool) -> Figure:
-    """Return a figure with a line under it that says so if it shows finished pictures."""
-    if not finished:
-        return figure
-    return join([figure, note(NOTE, NORMAL, "lm")], down=True, align="start")
-
-
 def finish(images: Tensor) -> Tensor:
-    """Return decoded sprites finished.
+    """Return decoded sprites finished, uint8 on the CPU.
 
-    Parameters
-    ----------
-    images : Tensor, shape (N, 3, S, S), uint8 or float in [0, 1]
-
-    Returns
-    -------
-    Tensor, shape (N, 3, S, S), uint8, on the CPU
+    `images` has the shape (N, 3, S, S), uint8 or float in [0, 1].
     """
     pictures = images.detach().cpu().permute(0, 2, 3, 1).numpy()
     if images.dtype == torch.uint8:
@@ -103,26 +81,21 @@ def finish(images: Tensor) -> Tensor:
 
 
 def finish_one(picture: np.ndarray) -> np.ndarray:
-    """Return one picture finished, float32 in [0, 1]; see `finish`.
-
-    Parameters
-    ----------
-    picture : ndarray, shape (S, S, 3), float32, in [0, 1]
-    """
-    drawn_by_hand = len(np.unique(picture.reshape(-1, 3), axis=0)) <= FEW_COLORS
-    if roughness(picture) < CLEAN and (drawn_by_hand or edge(picture) > SHARP):
+    """Return one picture (S, S, 3), float32 in [0, 1], finished."""
+    few_colors = len(np.unique(picture.reshape(-1, 3), axis=0)) <= FEW_COLORS
+    if roughness(picture) < CLEAN and (few_colors or edge(picture) > SHARP):
         return without_noise(picture)
-    mask = silhouette(picture)
+    mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
     return color(picture, mask)
 
 
 def roughness(picture: np.ndarray) -> float:
-    """Return how unlike their most similar neighbours the drawn pixels are, in [0, 1].
+    """Return how much visible pixels differ from their most similar neighbours, in [0, 1].
 
-    For each pixel the mean difference (largest channel) to the two of its eight neighbours that
-    are most like it; the median over drawn pixels. Flat areas and lines one pixel wide have 0.
+    For each pixel the mean difference (largest channel) to the two most similar of its eight
+    neighbours; the median over pixels. Flat areas and lines one pixel wide have 0.
     """
     side_y, side_x, _ = picture.shape
     padded = np.pad(picture, ((1, 1), (1, 1), (0, 0)), mode="edge")
@@ -131,18 +104,18 @@ def roughness(picture: np.ndarray) -> float:
         [np.abs(padded[y : y + side_y, x : x + side_x] - picture).max(2) for y, x in shifts]
     )
     likest = np.sort(differences, axis=0)[:2].mean(0)
-    drawn = picture.min(2) < 0.9
-    return float(np.median(likest[drawn])) if drawn.any() else 0.0
+    visible = picture.min(2) < 0.9
+    return float(np.median(likest[visible])) if visible.any() else 0.0
 
 
 def edge(picture: np.ndarray) -> float:
     """Return how dark the rim of a picture is (median), as a share of its dark parts, in [0, 1].
 
-    Dark is a small smallest channel, which also saturated colours have. A blurred picture fades
-    out to white.
+    A blurred picture fades to white. Dark means a small smallest channel, so saturated colours
+    are dark as well.
     """
     dark = 1 - picture.min(2)
-    mask = largest(ndimage().binary_fill_holes(dark > FAINT))
+    mask = largest(ndimage.binary_fill_holes(dark > FAINT))
     if not mask.any():
         return 1.0
     rim = mask & (num_inside(mask) < 4)
@@ -150,59 +123,59 @@ def edge(picture: np.ndarray) -> float:
 
 
 def without_noise(picture: np.ndarray) -> np.ndarray:
-    """Return a clean picture with each colour replaced by the mean of those like it.
+    """Return a clean picture with each colour replaced by the mean of similar ones.
 
-    Blurring mean shift in RGB, with a window of radius `SAME_COLOR` (Cheng 1995); nearly white
-    counts as white. Pixels move to the colour of their kind, wherever those lie.
+    Blurring mean shift in RGB with a window of radius `SAME_COLOR` (Cheng 1995), wherever in the
+    picture the pixels lie. Nearly white becomes white.
     """
     colors = picture.reshape(-1, 3).copy()
     colors[colors.min(1) > 1 - SAME_COLOR / 3] = 1
-    drawn = np.nonzero(colors.min(1) < 1)[0]
-    points = colors[drawn]
+    visible = np.nonzero(colors.min(1) < 1)[0]
+    points = colors[visible]
     original = points.copy()
     for _ in range(SAME_COLOR_STEPS):
         near = np.square(points[:, None] - original[None]).sum(2) < (SAME_COLOR / 2) ** 2
         count = near.sum(1, keepdims=True)
         points = np.where(count, near @ original / np.maximum(count, 1), points)
-    colors[drawn] = points
+    colors[visible] = points
     return colors.reshape(picture.shape).astype(np.float32)
 
 
-# ---- the silhouette
+# ---- the shape
 
 
-def silhouette(picture: np.ndarray) -> np.ndarray:
-    """Return where a rough picture is drawn: one component without holes, bool (S, S).
+def trace(picture: np.ndarray) -> np.ndarray:
+    """Return the shape of a rough picture: one component without holes, bool (S, S).
 
-    Unsharp masking lifts thin limbs out of a soft mixture and cuts into what lies between them.
-    Hysteresis: pixels of at least `WEAK` darkness that hang together with a `STRONG` one. Then
-    single pixels go and notches close, but where the model is sure a tip of one pixel stays. A
-    light body falls to pieces by that; then everything that is faintly drawn is taken, closed.
+    An unsharp mask lifts thin limbs out of a soft mixture and cuts into the gaps between them.
+    Hysteresis then keeps pixels of at least `WEAK` darkness that are connected to a `STRONG` one.
+    Single pixels go and notches close, except for dark tips one pixel wide. A pale body falls
+    apart that way; then everything faint is taken and closed instead.
     """
     faint = 1 - picture.min(2)
     dark = faint + UNSHARP * (faint - import_cv2().GaussianBlur(faint, (0, 0), UNSHARP_BLUR))
-    labels, _ = ndimage().label(dark > WEAK)
+    labels, _ = ndimage.label(dark > WEAK)
     strong = np.unique(labels[dark > STRONG])
-    mask = largest(ndimage().binary_fill_holes(np.isin(labels, strong[strong > 0])))
+    mask = largest(ndimage.binary_fill_holes(np.isin(labels, strong[strong > 0])))
     closed = largest(
-        ndimage().binary_fill_holes(ndimage().binary_closing(np.pad(faint > FAINT, 2))[2:-2, 2:-2])
+        ndimage.binary_fill_holes(ndimage.binary_closing(np.pad(faint > FAINT, 2))[2:-2, 2:-2])
     )
     if mask.sum() < LEAST_SHARE * closed.sum():
         mask = closed
     inside = num_inside(mask)
     mask = mask & ((inside >= 2) | ((inside == 1) & (dark > SURE)))
     mask = mask | (inside == 4) | ((inside == 3) & (dark > NOTCH))
-    return largest(ndimage().binary_fill_holes(mask))
+    return largest(ndimage.binary_fill_holes(mask))
 
 
 def largest(mask: np.ndarray) -> np.ndarray:
     """Return the largest 4-connected component."""
-    labels, count = ndimage().label(mask)
+    labels, count = ndimage.label(mask)
     return labels == 1 + np.bincount(labels.flat)[1:].argmax() if count else mask
 
 
 def num_inside(mask: np.ndarray) -> np.ndarray:
-    """Return how many of its four neighbours are inside, for each pixel; beyond the edge none."""
+    """Return how many of the four neighbours of each pixel are inside; none beyond the edge."""
     framed = np.pad(mask, 1).astype(np.int8)
     return framed[:-2, 1:-1] + framed[2:, 1:-1] + framed[1:-1, :-2] + framed[1:-1, 2:]
 
@@ -211,17 +184,13 @@ def num_inside(mask: np.ndarray) -> np.ndarray:
 
 
 def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return a picture in ramps of few colours, with an outline, on white.
+    """Return a picture (S, S, 3) in ramps of few colours, with an outline, on white.
 
-    Parameters
-    ----------
-    picture : ndarray, shape (S, S, 3), float32, in [0, 1]
-    mask : ndarray, shape (S, S), bool
-        Its silhouette, not empty.
+    `mask` (S, S) is its shape, not empty.
     """
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
-    # Soft pixels of the rim are mixed with white, and count less.
+    # Soft pixels of the rim are mixed with white, so they count less.
     weight = (mask * np.clip(2 * (1 - picture.min(2)), 0.25, 1)).astype(np.float32)
     inner = mask & (num_inside(mask) == 4)
     if not inner.any():
@@ -254,7 +223,7 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def smooth(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
-    """Return values (S, S) blurred within the weights: what has none does not bleed in."""
+    """Return values (S, S) blurred within the weights, so that nothing bleeds in from outside."""
     cv2 = import_cv2()
     blurred, total = (
         cv2.GaussianBlur(part, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -264,16 +233,16 @@ def smooth(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def majority(labels: np.ndarray, weight: np.ndarray, count: int, sigma: float) -> np.ndarray:
-    """Return the label from 0 to count - 1 that has most weight around each pixel."""
+    """Return the label, from 0 to count - 1, with the most weight around each pixel."""
     votes = [smooth((labels == i).astype(np.float32), weight, sigma) for i in range(count)]
     return np.argmax(votes, axis=0)
 
 
 def families(lab: np.ndarray, weight: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """Return the hue family of each pixel, int (S, S): k-means in (a, b), near ones merged.
+    """Return the hue family of each pixel, int (S, S): k-means in (a, b), similar ones merged.
 
-    The start is the order along the principal axis, so that the same picture has the same
-    families, and a slightly different one slightly different families.
+    It starts from the order along the principal axis, so that similar pictures get similar
+    families.
     """
     cv2 = import_cv2()
     plane = np.dstack([smooth(lab[..., i], weight, FAMILY_BLUR) for i in (1, 2)])
@@ -298,7 +267,7 @@ def families(lab: np.ndarray, weight: np.ndarray, inner: np.ndarray) -> np.ndarr
 
 
 def light(mask: np.ndarray) -> np.ndarray:
-    """Return the light on a silhouette as if it were a body, from -1 to 1, lit from above left."""
+    """Return how a body of this shape would be lit from the upper left, from -1 to 1."""
     height = import_cv2().GaussianBlur(mask.astype(np.float32), (0, 0), 3)
     down, right = np.gradient(height)
     facing = 0.8 * down + 0.6 * right
@@ -308,10 +277,10 @@ def light(mask: np.ndarray) -> np.ndarray:
 def details(
     lightness: np.ndarray, weight: np.ndarray, mask: np.ndarray, inner: np.ndarray
 ) -> np.ndarray:
-    """Return which inner pixels are drawn in the outline's colour, bool (S, S).
+    """Return which inner pixels get the colour of the outline, bool (S, S).
 
-    Those that are dark and darker than their surroundings, and touch another dark pixel or are
-    dark beyond doubt.
+    Those that are dark and darker than their surroundings, and next to another dark pixel or dark
+    beyond doubt.
     """
     cv2 = import_cv2()
     contrast = smooth(lightness, weight, SEAM_BLUR) - lightness

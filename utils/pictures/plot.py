@@ -1,32 +1,35 @@
-"""Sprites on paper: grids, captions and titles around them, written as PNG, PDF, SVG or GIF.
+"""Figures: grids of sprites with captions and titles, and curves, as PNG, PDF, SVG or GIF.
 
-A figure is one array of pixels, in which sprites are enlarged by whole factors so that pixels
-stay pixels, with texts on it. Figures are joined into larger ones, and written.
+A figure is one array of pixels with texts on it. Sprites are enlarged by whole factors, so that
+pixels stay sharp. Figures are joined into larger ones, and saved.
 """
 
 import io
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from utils.data_utils import to_uint8
 from utils.files import write_whole
+from utils.pictures.fonts import font, font_file
+from utils.pictures.isolated import defaults
 
-GAP = 2  # white around a sprite in a grid, in pixels of a sprite
-MARGIN = 12  # around a figure and between the parts of one, in pixels of the picture
-SMALL, NORMAL, LARGE = 12, 14, 19  # sizes of text in pixels
-LINE = 1.3  # height of a line of text, in sizes
+GAP = 2  # white between sprites of a grid, in pixels of a sprite
+MARGIN = 12  # around a figure and between its parts, in pixels of the picture
+SMALL, NORMAL, LARGE = 12, 14, 19  # text sizes in pixels
+LINE = 1.3  # height of a line of text, relative to its size
 INK = (70, 70, 70)
-GIF_SECONDS = 4.0  # of a moving picture, ends included
-GIF_HOLD = 1.0  # on its first and its last frame
+GIF_SECONDS = 4.0  # of an animation, including the rests at its ends
+GIF_HOLD = 1.0  # seconds of rest on the first and on the last frame
+CHART_SIZE = (7.0, 4.0)  # inches
+BLUE, ORANGE, GREY = "#3566a8", "#d1603d", "#888888"
 
 
 class Text(NamedTuple):
-    """A text on a figure; `anchor` as in Pillow: (l)eft, m(iddle), r(ight); then m(iddle)."""
+    """A text on a figure. The anchor is as in Pillow: l, m or r for left, middle, right; then m."""
 
     x: float
     y: float
@@ -36,7 +39,7 @@ class Text(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """Pixels (H, W, 3), uint8, and the texts that stand on them."""
+    """Pixels (H, W, 3), uint8, and the texts on them."""
 
     pixels: np.ndarray
     texts: tuple[Text, ...] = ()
@@ -46,15 +49,7 @@ class Figure(NamedTuple):
 
 
 def grid(images: Tensor, columns: int, scale: int = 1) -> Figure:
-    """Return images side by side, line after line.
-
-    Parameters
-    ----------
-    images : Tensor, shape (N, 3, S, S), uint8 or float in [0, 1]
-    columns : int
-    scale : int
-        Pixels of the figure a pixel of a sprite.
-    """
+    """Return images (N, 3, S, S), uint8 or float in [0, 1], row by row, enlarged by `scale`."""
     count, _, side, _ = images.shape
     rows = -(-count // columns)
     cell = side + GAP
@@ -66,7 +61,7 @@ def grid(images: Tensor, columns: int, scale: int = 1) -> Figure:
 
 
 def captioned(images: Tensor, captions: list[str], columns: int, scale: int = 1) -> Figure:
-    """Return a grid in which each image has a caption of one or more lines under it."""
+    """Return a grid of images with a caption of one or more lines under each."""
     cells = [
         join([grid(image[None], 1, scale), note(caption)], down=True, gap=2)
         for image, caption in zip(images, captions, strict=True)
@@ -77,10 +72,7 @@ def captioned(images: Tensor, captions: list[str], columns: int, scale: int = 1)
 
 
 def labelled_rows(rows: list[tuple[str, Tensor]], scale: int = 1) -> Figure:
-    """Return one row of images under the other, each with a label at its left.
-
-    Rows may differ in length.
-    """
+    """Return rows of images, which may differ in length, with labels on the left."""
     labels = [note(label, NORMAL) for label, _ in rows]
     width = max(label.pixels.shape[1] for label in labels)
     lines = []
@@ -93,56 +85,25 @@ def labelled_rows(rows: list[tuple[str, Tensor]], scale: int = 1) -> Figure:
     return join(lines, down=True, gap=GAP * scale, align="start")
 
 
-def beside_corners(center: Figure, images: Tensor, names: list[str], scale: int) -> Figure:
-    """Return a figure with four originals outside it, each at its corner.
-
-    Parameters
-    ----------
-    center : Figure
-    images : Tensor, shape (4, 3, S, S), uint8 or float in [0, 1]
-        Top left, top right, bottom left, bottom right.
-    names : list of str
-    scale : int
-    """
-    cells = [
-        captioned(images[i, None], [f"original\n{shorten(names[i])}"], 1, scale) for i in range(4)
-    ]
-    height = center.pixels.shape[0]
-    sides = []
-    for top, bottom in (cells[0::2], cells[1::2]):
-        space = height - top.pixels.shape[0] - bottom.pixels.shape[0]
-        sides.append(join([top, bottom], down=True, gap=max(MARGIN, space)))
-    return join([sides[0], center, sides[1]], gap=2 * MARGIN)
-
-
 def shorten(name: str, longest: int = 18) -> str:
-    """Return a name with its middle left out if it is long."""
+    """Return a name, with its middle left out if it is long."""
     if len(name) <= longest:
         return name
     return f"{name[: longest // 2 - 1]}...{name[-(longest // 2 - 2) :]}"
 
 
 def note(text: str, size: int = SMALL, anchor: str = "mm") -> Figure:
-    """Return a figure of text alone."""
+    """Return a figure that is only text."""
     lines = text.split("\n")
-    width = max(1, *(round(font(size).getlength(line)) + 2 for line in lines))
+    width = max(1, *(round(font(line, size).getlength(line)) + 2 for line in lines))
     height = round(size * LINE)
     x = {"l": 1, "m": width / 2, "r": width - 1}[anchor[0]]
     texts = (Text(x, (i + 0.5) * height, line, anchor, size) for i, line in enumerate(lines))
     return Figure(np.full((height * len(lines), width, 3), 255, np.uint8), tuple(texts))
 
 
-def columns(headings: list[str], cells: list[list[str]]) -> Figure:
-    """Return a table by its columns, the first to the left and the others to the right."""
-    notes = [
-        note("\n".join([heading, *column]), SMALL, "rm" if index else "lm")
-        for index, (heading, column) in enumerate(zip(headings, cells, strict=True))
-    ]
-    return join(notes, gap=2 * MARGIN)
-
-
 def titled(title: str, figure: Figure, subtitle: str = "") -> Figure:
-    """Return a figure with a title above it, and a smaller line under the title."""
+    """Return a figure below a title and a smaller subtitle."""
     parts = [note(title, LARGE, "lm")] + ([note(subtitle, SMALL, "lm")] if subtitle else [])
     return join([join(parts, down=True, gap=2, align="start"), figure], down=True, align="start")
 
@@ -150,17 +111,9 @@ def titled(title: str, figure: Figure, subtitle: str = "") -> Figure:
 def join(
     figures: list[Figure], *, down: bool = False, gap: int = MARGIN, align: str = "middle"
 ) -> Figure:
-    """Return figures beside each other, or one under the other.
+    """Return figures side by side, or below each other if `down`, with `gap` pixels between.
 
-    Parameters
-    ----------
-    figures : list of Figure
-    down : bool
-        One under the other.
-    gap : int
-        White between two figures, in pixels.
-    align : {"start", "middle"}
-        Where the smaller ones stand across the direction: at the top or left, or in the middle.
+    Smaller ones stand at the "start" (the top or left) or in the "middle".
     """
     along, across = (0, 1) if down else (1, 0)
     shape = [0, 0, 3]
@@ -180,18 +133,20 @@ def join(
     return Figure(pixels, tuple(texts))
 
 
-# ---- writing figures
+# ---- saving figures
 
 
 def save_figure(path: Path, figure: Figure) -> None:
-    """Write a figure as ``.png``, ``.pdf`` or ``.svg``, the same bytes each time.
+    """Write a figure as ``.png``, ``.pdf`` or ``.svg``, with the same bytes each time.
 
-    A PNG has the very pixels of the figure. In PDF and SVG the texts stay text.
+    A PNG has exactly the pixels of the figure. In PDF and SVG the texts stay text.
     """
     pixels, texts = with_margin(figure)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
-        save_picture(path, draw_texts(pixels, texts))
+        buffer = io.BytesIO()
+        Image.fromarray(with_texts(pixels, texts)).save(buffer, format="PNG")
+        write_whole(path, buffer.getvalue())
     else:
         save_vector(path, pixels, texts)
 
@@ -203,70 +158,58 @@ def with_margin(figure: Figure) -> Figure:
     return Figure(pixels, tuple(moved))
 
 
-@lru_cache
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return matplotlib's DejaVu Sans, which has the letters that file names have."""
-    from matplotlib import get_data_path
-
-    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
-
-
-def draw_texts(pixels: np.ndarray, texts: tuple[Text, ...]) -> np.ndarray:
-    """Return pixels with the texts drawn on them."""
+def with_texts(pixels: np.ndarray, texts: tuple[Text, ...]) -> np.ndarray:
+    """Return pixels with the texts painted on them."""
     picture = Image.fromarray(pixels)
-    draw = ImageDraw.Draw(picture)
+    canvas = ImageDraw.Draw(picture)
     for x, y, text, anchor, size in texts:
-        draw.text((x, y), text, INK, font(size), anchor)
+        canvas.text((x, y), text, INK, font(text, size), anchor)
     return np.asarray(picture)
 
 
-def save_picture(path: Path, pixels: np.ndarray) -> None:
-    """Write pixels (H, W, 3), uint8, as PNG under a name that appears only when it is whole."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    write_whole(path, buffer.getvalue())
-
-
+@defaults()
 def save_vector(path: Path, pixels: np.ndarray, texts: tuple[Text, ...]) -> None:
-    """Write pixels and texts as PDF or SVG, without a date."""
-    import matplotlib.figure  # only where it is used: half a second to import
+    """Write pixels and texts as PDF or SVG."""
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
 
-    dots = 96  # an inch, as browsers have it: a pixel of the figure is one of theirs
+    dots = 96  # per inch, as in browsers: a pixel of the figure is one of theirs
     height, width, _ = pixels.shape
-    figure = matplotlib.figure.Figure(figsize=(width / dots, height / dots), dpi=dots)
-    figure.figimage(pixels)
+    chart = Figure(figsize=(width / dots, height / dots), dpi=dots)
+    chart.figimage(pixels)
     for x, y, text, anchor, size in texts:
-        figure.text(
+        file = font_file(text)
+        chart.text(
             x / width,
             1 - y / height,
             text,
             ha={"l": "left", "m": "center", "r": "right"}[anchor[0]],
             va="center",
+            fontproperties=FontProperties(fname=file) if file != font_file("a") else None,
             fontsize=size * 72 / dots,
             color=np.divide(INK, 255),
+            parse_math=False,  # a $ in a name is a $
         )
-    save_matplotlib(path, figure)
+    save_chart(path, chart)
 
 
-def save_matplotlib(path: Path, figure) -> None:
-    """Write a figure of matplotlib, the same bytes each time."""
-    import matplotlib
-
+@defaults()
+def save_chart(path: Path, chart) -> None:
+    """Write a matplotlib figure without a date, so with the same bytes each time."""
     dates = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     form = path.suffix.removeprefix(".")
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "sprites", "svg.fonttype": "none"}):
-        figure.savefig(buffer, format=form, metadata=dates.get(path.suffix))
+    chart.savefig(buffer, format=form, metadata=dates.get(path.suffix))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, buffer.getvalue())
 
 
 def save_gif(path: Path, frames: list[Figure]) -> None:
-    """Write figures of one height as a GIF that runs for ever and rests at its ends."""
+    """Write figures of one height as an endless GIF that rests on its first and last frame."""
     widest = max(frame.pixels.shape[1] for frame in frames)
     blank = Figure(np.full((1, widest, 3), 255, np.uint8))
     frames = [join([blank, frame], down=True, gap=0) for frame in frames]
-    pictures = [Image.fromarray(draw_texts(*with_margin(frame))) for frame in frames]
+    pictures = [Image.fromarray(with_texts(*with_margin(frame))) for frame in frames]
     step = max(40, round(1000 * (GIF_SECONDS - 2 * GIF_HOLD) / len(frames)))
     hold = round(1000 * GIF_HOLD)
     durations = [hold] + [step] * (len(frames) - 2) + [hold]
@@ -281,3 +224,59 @@ def save_gif(path: Path, frames: list[Figure]) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, buffer.getvalue())
+
+
+# ---- curves
+
+
+@defaults()
+def error_curve(history: dict[str, list[float]]):
+    """Return a chart of the squared error per epoch, on training and on held-out sprites."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, MaxNLocator, ScalarFormatter
+
+    chart = Figure(figsize=CHART_SIZE, dpi=150, layout="constrained")
+    axes = chart.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e4e4e4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for column, label, color in (("recon", "training", BLUE), ("val_recon", "held out", ORANGE)):
+        style = "-" if len(history["epoch"]) > 1 else "o"
+        axes.plot(history["epoch"], history[column], style, color=color, linewidth=1.4)
+        end = (history["epoch"][-1], history[column][-1])
+        axes.annotate(label, end, (6, 0), textcoords="offset points", va="center", color=color)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("squared error of a sprite, z sampled")
+    return chart
+
+
+@defaults()
+def norm_curves(paths: dict[str, list[list[float]]], shell: float):
+    """Return a chart of the norm of z along paths, each with its norms by LERP and by SLERP.
+
+    Latents from the prior lie near the radius `shell`, which is sqrt(d).
+    """
+    from matplotlib.figure import Figure
+
+    chart = Figure(figsize=(CHART_SIZE[0], CHART_SIZE[1] * 0.8), dpi=150, layout="constrained")
+    all_axes = chart.subplots(1, len(paths), sharey=True, squeeze=False)[0]
+    for axes, (title, (lerp_norms, slerp_norms)) in zip(all_axes, paths.items(), strict=True):
+        t = [index / (len(lerp_norms) - 1) for index in range(len(lerp_norms))]
+        axes.plot(t, slerp_norms, color=ORANGE, label="SLERP")
+        axes.plot(t, lerp_norms, color=BLUE, label="LERP")
+        axes.axhline(shell, color=GREY, linestyle=":", label="sqrt(d), the prior's shell")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("t")
+        axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    all_axes[0].set_ylabel("norm of z")
+    all_axes[0].set_ylim(bottom=0)
+    chart.legend(
+        *all_axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
+    )
+    return chart

@@ -1,11 +1,11 @@
-"""Each figure moves the right way on pictures that are made bad on purpose."""
+"""Each measure moves the right way on pictures that are made bad on purpose."""
 
 import cv2
 import numpy as np
 import pytest
 
 from utils.data_utils import load_sprites
-from utils.measures import sample_metrics as sm
+from utils.measures import samples as sm
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +47,10 @@ BAD = [blurred, noisy, overlaid, grey]
 
 @pytest.mark.parametrize("spoil", BAD)
 def test_sprite_distance_rises(real, others, spoil):
-    figures = sm.sprite_figures(real)
-    best = sm.sprite_distance(sm.sprite_figures(others), figures).mean()
-    bad = sm.sprite_distance(sm.sprite_figures(spoil(others)), figures).mean()
+    found = sm.descriptors(real)
+    best = sm.sprite_distances(sm.descriptors(others), found)[0]
+    bad = sm.sprite_distances(sm.descriptors(spoil(others)), found)[0]
     assert best < 0.2 and bad > 2 * best
-
-
-@pytest.mark.parametrize("spoil", [blurred, noisy, overlaid])
-def test_colors_rise_and_flatness_falls(others, spoil):
-    assert sm.color_count(spoil(others)).mean() > 2 * sm.color_count(others).mean()
-    assert sm.flatness(spoil(others)).mean() < 0.7 * sm.flatness(others).mean()
-
-
-def test_outline_goes_where_edges_are_soft(others):
-    assert sm.outline_share(others).mean() > 0.95
-    assert sm.outline_share(blurred(others)).mean() < 0.2
 
 
 def test_kernel_distance_sees_layout_and_not_speckle(real, others):
@@ -79,30 +68,28 @@ def test_kernel_distance_of_one_set_is_unbiased():
     assert np.isnan(sm.unbiased_mmd(np.ones((1, 4)), np.ones((3, 4))))
 
 
-def test_figures_by_hand():
+def test_descriptors_by_hand():
     picture = np.ones((40, 40, 3))
     picture[10:20, 10:14] = (1, 0, 0)  # a red block of 10 x 4
     picture[12:18, 11:13] = 1  # with a hole, which is filled
     picture[30:33, 30:33] = (0, 0, 1)  # and a smaller blue one, which does not count
-    area, perimeter, fill, chroma, chroma_sd, luminance_sd, hue = sm.figures_of(picture)
+    area, perimeter, fill, chroma, chroma_sd, luminance_sd, hue = sm.describe(picture)
     assert (area, perimeter, fill) == (40, pytest.approx(28 / 40**0.5), 1)
     assert chroma == pytest.approx(28 / 40) and chroma_sd == pytest.approx((0.7 * 0.3) ** 0.5)
     assert luminance_sd == pytest.approx((1 - 0.299) * (0.7 * 0.3) ** 0.5)
     assert hue == pytest.approx(1)
-    assert sm.figures_of(np.ones((40, 40, 3))) == (0,) * 7
+    assert sm.describe(np.ones((40, 40, 3))) == (0,) * 7
 
 
 def test_two_opposite_hues_do_not_agree():
     picture = np.ones((10, 10, 3))
     picture[2:8, 2:5], picture[2:8, 5:8] = (1, 0, 0), (0, 1, 1)
-    assert sm.figures_of(picture)[-1] == pytest.approx(0, abs=1e-9)
+    assert sm.describe(picture)[-1] == pytest.approx(0, abs=1e-9)
 
 
-def test_empty_pictures_have_figures():
+def test_empty_pictures_have_descriptors():
     white = np.full((3, 3, 40, 40), 255, np.uint8)
-    assert not sm.sprite_figures(white).any()
-    assert not sm.outline_share(white).any() and not sm.color_count(white).any()
-    assert not sm.flatness(white).any()
+    assert not sm.descriptors(white).any()
 
 
 def test_copies_and_what_is_none(real, others):
@@ -126,28 +113,42 @@ def test_mirrored_copies_and_forms_of_one_creature(real):
 
 
 def test_overlap_of_silhouettes(real):
-    masks = np.stack([sm.silhouette(picture) for picture in sm.to_float(real[:30])])
+    masks = sm.silhouettes(real[:30])
     assert sm.overlap(masks[:5], [masks]) == pytest.approx(np.ones(5))
     assert (sm.overlap(masks[:5], [masks[5:]]) < 1).all()
     assert sm.overlap(masks[:1, :, ::-1], [masks, masks[..., ::-1]]).max() <= 1
 
 
-@pytest.mark.parametrize("interval", [sm.bootstrap, sm.half_samples])
-def test_intervals_cover_the_truth(interval):
-    rng = np.random.default_rng(1)
-    hits = 0
-    for _ in range(100):
-        low, high = interval(np.mean, rng.standard_normal(60))
-        hits += low < 0 < high
-    assert 85 <= hits <= 100
-    assert interval(np.mean, np.arange(9)) == interval(np.mean, np.arange(9))
-
-
 def test_real_sprites_against_real_ones(real_sprites):
     pixels = load_sprites(real_sprites).pixels.numpy()
     held_out, train = pixels[::10], np.delete(pixels, np.s_[::10], 0)
-    distance = sm.sprite_distance(sm.sprite_figures(held_out), sm.sprite_figures(train)).mean()
+    distance = sm.sprite_distances(sm.descriptors(held_out), sm.descriptors(train))[0]
     assert distance < 0.25
-    assert sm.outline_share(held_out).mean() > 0.9
-    assert 6 < sm.color_count(held_out).mean() < 9
-    assert 0.3 < sm.flatness(held_out).mean() < 0.45
+
+
+@pytest.fixture(scope="module")
+def measured(real, others):
+    sets = {"others": others[:60], "copies": real[:60], "blurred": blurred(others[:60])}
+    return sm.measure(sets, real, groups=np.arange(len(real)), raw=("blurred",))
+
+
+def test_all_measures_of_a_set(measured):
+    assert measured["others"]["sprite_distance"][0] < measured["blurred"]["sprite_distance"][0]
+    assert measured["copies"]["copies"] == [1, 1, 1] and measured["others"]["copies"][0] < 0.1
+    assert measured["copies"]["overlap"][0] == pytest.approx(1)
+    for row in measured.values():
+        parts = [row[name][0] for name in sm.DESCRIPTORS]
+        assert row["sprite_distance"][0] == pytest.approx(np.mean(parts))
+        assert row["pictures"] == 60 and row["kid"][1] <= row["kid"][2]
+
+
+def test_the_table_has_a_line_per_set(measured):
+    lines = sm.table(measured).splitlines()
+    assert len(lines) == 2 + 3 and len({line.count("|") for line in lines}) == 1
+    assert lines[0].startswith("| | pictures | sprite distance | area |")
+
+
+def test_turned_hues_are_variants(real):
+    copies = list(sm.variants(real[:3], turned=True))
+    assert len(copies) == 2 * sm.TURNS and len(list(sm.variants(real[:3], turned=False))) == 2
+    assert np.array_equal(copies[0], real[:3]) and np.array_equal(copies[1], real[:3, ..., ::-1])

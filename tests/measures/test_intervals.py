@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from utils.measures.intervals import (
+    bootstrap,
+    cell,
+    half_samples,
+    markdown,
+    mean_with_interval,
+    with_intervals,
+)
+
+
+@pytest.mark.parametrize("interval", [bootstrap, half_samples])
+def test_intervals_cover_the_truth(interval):
+    rng = np.random.default_rng(1)
+    hits = 0
+    for _ in range(100):
+        low, high = interval(np.mean, rng.standard_normal(60))
+        hits += low < 0 < high
+    assert 85 <= hits <= 100
+    assert interval(np.mean, np.arange(9)) == interval(np.mean, np.arange(9))
+
+
+def test_samples_are_drawn_independently():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(50), 5 + rng.standard_normal(70)
+    low, high = bootstrap(lambda a, b: b.mean() - a.mean(), x, y)
+    assert low < y.mean() - x.mean() < high and high - low == pytest.approx(0.72, abs=0.2)
+
+
+def test_a_mean_lies_within_its_interval():
+    value, low, high = mean_with_interval([True, False, False, True, False, False])
+    assert value == pytest.approx(1 / 3) and low < value < high
+
+
+def test_intervals_of_several_statistics_are_those_of_each():
+    x = np.random.default_rng(0).standard_normal(30)
+    found = with_intervals(lambda x: np.array([x.mean(), x.std()]), x)
+    assert found == [mean_with_interval(x), [x.std(), *bootstrap(np.std, x)]]
+
+
+def test_a_table():
+    assert cell([1.234, 1, 2], 2, False) == "1.23" and cell(None, 2, True) == ""
+    assert cell([1.234, 1, 2], 1, True) == "1.2 (1.0 to 2.0)"
+    lines = ["| | a | b |", "| --- | --- | --- |", "| x | 1 | 2 |"]
+    assert markdown(["a", "b"], [["x", "1", "2"]]) == "\n".join(lines)
