@@ -16,11 +16,18 @@ import torch
 from torch import Tensor
 
 from model import VAE
-from utils.cli import integer, looking_parser, report, run_script
+from utils.cli import announce, integer, looking_parser, run_script
 from utils.data_utils import Sprites, to_float
 from utils.latents import samplers
 from utils.latents.chart import chart, principal_directions
-from utils.latents.runs import Run, creatures, encode, known_indices, open_run, run_sprites
+from utils.latents.runs import (
+    TrainedRun,
+    creatures,
+    encode,
+    known_indices,
+    open_run,
+    run_sprites,
+)
 from utils.pictures.explorer.page import ATLAS_COLUMNS, atlas, write_page
 from utils.pictures.explorer.weights import Packed, page_psnr, smallest, with_packed
 from utils.pictures.export import BACKGROUND
@@ -48,12 +55,14 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 def main(args: argparse.Namespace) -> None:
     """Write the page, or what other programs read."""
+    if args.finish or args.format != "png":
+        raise ValueError("the page shows sprites as they are decoded: no --finish, no --format")
     trained = open_run(args.run, args.checkpoint)
     folder = Path(args.vis_dir) / FOLDER
     if args.export:
         from utils.run.exchange import export
 
-        report(export(trained.model, folder, args.export), show=False)
+        announce(export(trained.model, folder, args.export), show=False)
         return
     check_model(trained.model)
     sprites = run_sprites(trained, args.data_path)
@@ -66,7 +75,7 @@ def main(args: argparse.Namespace) -> None:
     print(f"The page has {size / 1e6:.1f} MB.")
     if size > LARGEST[args.with_encoder]:
         print(f"That is more than {LARGEST[args.with_encoder] / 1e6:.0f} MB; browsers may be slow.")
-    report([path], args.show)
+    announce([path], args.show)
 
 
 def check_model(model: VAE) -> None:
@@ -76,7 +85,7 @@ def check_model(model: VAE) -> None:
         raise ValueError(f"the page computes linear layers with ReLU, as VAE has them, not {name}")
 
 
-def shown_sprites(trained: Run, sprites: Sprites, most: int) -> Sprites:
+def shown_sprites(trained: TrainedRun, sprites: Sprites, most: int) -> Sprites:
     """Return the sprites of the map: those that the run trained on, or evenly some of them."""
     index = next(iter(known_indices(trained, sprites).values()))
     if len(index) > most:
@@ -87,7 +96,7 @@ def shown_sprites(trained: Run, sprites: Sprites, most: int) -> Sprites:
 
 
 def pack_networks(
-    trained: Run, sprites: Sprites, shown: Sprites, with_encoder: bool
+    trained: TrainedRun, sprites: Sprites, shown: Sprites, with_encoder: bool
 ) -> dict[str, Packed]:
     """Return the networks of the page; prints how near its sprites are to PyTorch's."""
     model = trained.model
@@ -125,7 +134,7 @@ def pack_networks(
     return packed
 
 
-def facts_of(trained: Run, shown: Sprites) -> dict:
+def facts_of(trained: TrainedRun, shown: Sprites) -> dict:
     """Return what the page knows of the run beside its networks; see facts.js."""
     mu: Tensor = encode(trained.model, shown.pixels)
     spread = principal_directions(mu.numpy().astype(np.float64))

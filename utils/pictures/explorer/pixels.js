@@ -24,7 +24,7 @@ const spriteOf = (pixels, k = 0) => cutOut(pixels.slice(4 * k * side * side, 4 *
 function paint(canvas, pixels, times = 0) {
   if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
   if (times) canvas.style.width = canvas.style.height = `${times * side}px`;
-  canvas.getContext("2d").putImageData(new ImageData(pixels, side, side), 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(new ImageData(pixels, side, side), 0, 0);
 }
 
 /** Return a canvas with sprites in lines, each pixel enlarged to times x times. */

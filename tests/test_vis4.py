@@ -1,0 +1,414 @@
+"""The page of vis4.py in a real browser, and the ways out to other programs."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import main
+import vis4
+from utils.data_utils import load_sprite, to_float
+from utils.latents.interpolation import lerp, slerp, surface
+from utils.latents.runs import encode, open_run, run_sprites
+from utils.pictures.explorer.weights import Packed, with_packed
+from utils.pictures.export import BACKGROUND
+from utils.run import exchange
+from utils.run.checkpoint import load_model
+from utils.training.engine import decode
+
+from .browser import AXE, Watched, chromium
+from .conftest import write_sprites
+
+RUN = "output_dir_lr0.0005_epoch200_latent5_hidden32"
+PAGE = "vis/exp4-Explorer/explorer.html"
+MARKUP = "<img src=x onerror=document.title=1>.png"
+TABS = ("map", "blend", "breed", "draw")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with sprites, a run on them, and its page with an encoder."""
+    folder = tmp_path_factory.mktemp("explored")
+    sprites = write_sprites(folder / "figure")
+    shutil.copy(sprites / "000.png", sprites / MARKUP)
+    arguments = "--epoch 200 --hidden_size 32 --latent_size 5 --batch_size 4 --device cpu"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main.main(main.get_args_parser().parse_args(arguments.split()))
+        vis4.main(vis4.get_args_parser().parse_args(["--with_encoder"]))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def run(trained):
+    return open_run(str(trained / RUN), None)
+
+
+@pytest.fixture
+def script(run_script, trained):
+    """The function (module, *arguments) -> (exit code, stdout, stderr), in a copy of `trained`."""
+    shutil.copytree(trained, ".", dirs_exist_ok=True)
+    return run_script
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser, trained):
+    """Open the page; in the end nothing was wrong, and nothing was asked of the network."""
+    pages = []
+
+    def open_page(anchor="", **options):
+        pages.append(Watched(browser, trained / PAGE, anchor, **options))
+        return pages[-1]
+
+    yield open_page
+    for watched in pages:
+        assert (watched.wrong, watched.connections) == ([], [])
+        watched.context.close()
+
+
+def canvas_pixels(page, selector):
+    """Return the RGBA of a canvas, (S, S, 4)."""
+    width, height, values = page.evaluate(
+        """(selector) => {
+          const { width, height } = document.querySelector(selector);
+          const context = document.querySelector(selector).getContext("2d");
+          return [width, height, Array.from(context.getImageData(0, 0, width, height).data)];
+        }""",
+        selector,
+    )
+    return np.array(values, np.uint8).reshape(height, width, 4)
+
+
+def page_model(model, trained):
+    """Return the model that the page holds, read from its file."""
+    text = (trained / PAGE).read_text()
+    blocks = dict(re.findall(r'<script type="[^"]*" id="(\w+)">(.*?)</script>', text, re.DOTALL))
+    facts = json.loads(blocks["facts"])
+    names = ("decoder", "encoder")
+    return with_packed(model, {name: Packed(facts[name], blocks[name]) for name in names})
+
+
+# ---- what the page computes
+
+
+def test_the_page_decodes_as_the_model_does(opened, run, trained):
+    latents = torch.randn(5, 5, generator=torch.Generator().manual_seed(0))
+    watched = opened()
+    squared = []
+    for z in latents:
+        z = torch.tensor([round(value, 3) for value in z.tolist()])
+        anchor = ",".join(str(value) for value in z.tolist())
+        watched.page.evaluate("(z) => { hand.pixels = null; location.hash = `z=${z}`; }", anchor)
+        watched.wait_for("hand.pixels !== null")
+        shown = canvas_pixels(watched.page, "#hand-canvas")
+        inside = shown[..., 3] > 0
+        expected, twin = (
+            decode(model, z[None])[0].permute(1, 2, 0).numpy()
+            for model in (run.model, page_model(run.model, trained))
+        )
+        # What is cut out is background; all else is what the twin says, and near the model.
+        assert (expected[~inside].min(-1) >= (BACKGROUND - 3) / 255).all()
+        assert inside.any()
+        difference = shown[inside][:, :3] - (twin[inside] * 255)
+        assert np.abs(difference).max() <= 0.51
+        squared.append(np.square(shown[inside][:, :3] / 255 - expected[inside]).mean())
+    assert -10 * np.log10(np.mean(squared)) > 40
+
+
+def test_the_page_encodes_as_the_model_does(opened, run, trained):
+    sprites = run_sprites(run, str(trained / "figure"))
+    x = to_float(sprites.pixels[3])
+    watched = opened()
+    found = watched.page.evaluate(
+        """async (x) => {
+          const { mean, deviation } = await encode(Float32Array.from(x));
+          return [Array.from(mean), Array.from(deviation)];
+        }""",
+        x.flatten().tolist(),
+    )
+    twin = page_model(run.model, trained)
+    mu, logvar = (part[0].detach() for part in twin.encode(x[None]))
+    assert torch.allclose(torch.tensor(found[0]), mu, atol=1e-4)
+    assert torch.allclose(torch.tensor(found[1]), torch.exp(logvar / 2), atol=1e-4)
+
+
+@pytest.mark.parametrize("mix", [lerp, slerp])
+def test_blends_are_those_of_the_grids(opened, mix):
+    corners = torch.randn(4, 5, generator=torch.Generator().manual_seed(1))
+    found = opened().page.evaluate(
+        """([corners, mix]) => Array.from({ length: 16 }, (_, k) => Array.from(onSquare(
+          corners.map((z) => Float32Array.from(z)), (k % 4) / 3, Math.floor(k / 4) / 3,
+          { lerp, slerp }[mix])))""",
+        [corners.tolist(), mix.__name__],
+    )
+    assert torch.allclose(torch.tensor(found).view(4, 4, 5), surface(corners, 4, mix), atol=1e-5)
+
+
+def test_samplers_of_the_page(opened, run, trained):
+    sprites = run_sprites(run, str(trained / "figure"))
+    mu = encode(run.model, sprites.pixels)
+    found = opened().page.evaluate(
+        """() => [samplers.prior, samplers.neighbours].map((draw) =>
+          Array.from({ length: 400 }, () => Array.from(draw())))"""
+    )
+    prior, neighbours = (torch.tensor(z) for z in found)
+    assert prior.mean(0).abs().max() < 0.25 and (prior.std(0) - 1).abs().max() < 0.2
+    assert torch.isfinite(neighbours).all()
+    spread = (mu - mu.mean(0)).abs().max() * 1.3
+    assert (neighbours - mu.mean(0)).abs().max() < spread
+
+
+@pytest.mark.parametrize("size", [(40, 40), (12, 9), (33, 20), (70, 64)])
+def test_a_png_is_fitted_as_by_the_loader(opened, tmp_path, size):
+    rng = np.random.default_rng(3)
+    rgba = np.zeros((size[1], size[0], 4), np.uint8)
+    rgba[2:-3, 1:-2] = [*rng.integers(0, 256, 3), 255]
+    if size[0] > 40:  # a large canvas whose drawing fits
+        rgba[40:], rgba[:, 30:] = 0, 0
+    path = tmp_path / "own.png"
+    Image.fromarray(rgba).save(path)
+    watched = opened()
+    watched.page.set_input_files("#file", path)
+    watched.wait_for("byId('posterior').textContent !== ''")
+    expected = load_sprite(path).permute(1, 2, 0).numpy()
+    assert np.array_equal(canvas_pixels(watched.page, "#drawing")[..., :3], expected)
+
+
+# ---- what a person does
+
+
+def test_every_control(opened):
+    watched = opened()
+    page = watched.page
+    for tab in TABS:
+        page.click(f"#tab-{tab}")
+        page.wait_for_timeout(150)
+        for selector in ("button", "input[type=radio]"):
+            for control in page.query_selector_all(f"main {selector}"):
+                if control.is_visible() and control.is_enabled():
+                    control.click()
+            page.click(f"#tab-{tab}")  # one of them was another tab
+        for slider in page.locator("input[type=range]").all():
+            if slider.is_visible():
+                slider.focus()
+                page.keyboard.press("ArrowRight")
+        for canvas in page.locator("canvas[tabindex]").all():
+            if canvas.is_visible():
+                canvas.focus()
+                for key in ("ArrowLeft", "ArrowDown", "+", "-", " ", "Enter"):
+                    page.keyboard.press(key)
+                box = canvas.bounding_box()
+                page.mouse.move(box["x"] + 40, box["y"] + 40)
+                page.mouse.wheel(0, -200)
+                page.mouse.down()
+                page.mouse.move(box["x"] + 120, box["y"] + 90, steps=5)
+                page.mouse.up()
+    page.click("#tab-blend")
+    box = page.locator("#blend-square").bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 100, box["y"] + 60, steps=5)
+    page.mouse.up()
+    page.select_option("#sampler", "prior")
+    page.click("#surprise")
+    for key in ("Control+z", "Control+Shift+z", "Control+z", "Control+y"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    assert page.locator("#hand-name").text_content() == "A draw from the prior"
+
+
+def test_undo_redo_and_the_address(opened):
+    watched = opened()
+    page = watched.page
+    assert page.is_disabled("#undo") and page.is_disabled("#redo")
+    first = page.evaluate("addressOf(hand.z)")
+    page.click("#surprise")
+    second = page.evaluate("addressOf(hand.z)")
+    watched.wait_for("location.hash === addressOf(hand.z)")
+    assert first != second
+    page.click("#undo")
+    assert page.evaluate("addressOf(hand.z)") == first and page.is_enabled("#redo")
+    page.click("#redo")
+    assert page.evaluate("addressOf(hand.z)") == second
+    sent = opened(second)
+    assert sent.page.evaluate("addressOf(hand.z)") == second
+    for wrong in ("#z=1,2", "#z=", "#z=1,2,3,4,NaN", "#y", "#z=a,b,c,d,e"):
+        assert opened(wrong).page.evaluate("hand.source") >= 0
+
+
+def test_the_saved_png_is_transparent_and_large(opened):
+    page = opened().page
+    page.select_option("#scale", "3")
+    with page.expect_download() as download:
+        page.click("#save")
+    saved = np.asarray(Image.open(download.value.path()))
+    shown = canvas_pixels(page, "#hand-canvas").repeat(3, 0).repeat(3, 1)
+    assert saved.shape == (120, 120, 4) and set(np.unique(saved[..., 3])) == {0, 255}
+    assert np.array_equal(saved, shown)
+    for _ in range(10):
+        page.click("#collect")
+        page.click("#surprise")
+        page.wait_for_timeout(100)
+    with page.expect_download() as download:
+        page.click("#sheet")
+    sheet = np.asarray(Image.open(download.value.path()))
+    assert sheet.shape == (240, 960, 4)
+    assert np.array_equal(sheet[:120, :120], saved)
+
+
+def test_children_and_corners(opened):
+    page = opened().page
+    page.click("#tab-breed")
+    child = page.locator("#litter button").nth(4)
+    page.wait_for_timeout(300)
+    child.click()
+    assert page.locator("#hand-name").text_content().startswith("A child of ")
+    page.click("#go-on")
+    label = page.locator("#parents .sprite").first.get_attribute("aria-label")
+    assert label.startswith("First parent: A child")
+    page.click("#tab-blend")
+    removers = page.locator("#corners .remove")
+    for _ in range(2):
+        removers.locator("visible=true").first.click()
+    assert removers.locator("visible=true").count() == 0  # two are the least
+    page.locator("#blend-x").fill("0.5")
+    assert page.locator("#hand-name").text_content().count("png") == 2
+
+
+def test_names_are_text(opened):
+    watched = opened()
+    page = watched.page
+    page.fill("#find", "onerror")
+    page.keyboard.press("Enter")
+    assert page.locator("#hand-name").text_content() == MARKUP
+    page.click("#collect")
+    for tab in TABS:
+        page.click(f"#tab-{tab}")
+    page.mouse.move(500, 300)
+    assert page.evaluate("document.querySelectorAll('img').length") == 0
+    assert page.title() == "Sprite explorer"
+
+
+def test_the_page_may_not_connect(browser, trained):
+    watched = Watched(browser, trained / PAGE)
+    blocked = watched.page.evaluate(
+        """async () => {
+          const tries = [
+            () => fetch("https://127.0.0.1:9/"),
+            () => new Promise((done, failed) => {
+              const image = new Image();
+              [image.onload, image.onerror] = [done, failed];
+              image.src = "https://127.0.0.1:9/x.png";
+            }),
+          ];
+          return Promise.all(tries.map((go) => go().then(() => false, () => true)));
+        }"""
+    )
+    assert blocked == [True, True]
+    assert watched.wrong and all("Content Security Policy" in line for line in watched.wrong[:2])
+    watched.context.close()
+
+
+# ---- for everybody
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_axe_finds_nothing(opened, scheme, width):
+    if not AXE.is_file():
+        pytest.skip("axe-core is not installed; see .ci/run")
+    page = opened(color_scheme=scheme, viewport={"width": width, "height": 740}).page
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    page.click("#collect")
+    for tab in TABS:
+        page.click(f"#tab-{tab}")
+        page.wait_for_timeout(200)
+        found = page.evaluate("axe.run().then(({ violations }) => violations)")
+        assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_fingers(opened):
+    page = opened(viewport={"width": 360, "height": 740}, has_touch=True).page
+    page.locator("#map-canvas").scroll_into_view_if_needed()
+    before = page.evaluate("addressOf(hand.z)")
+    box = page.locator("#map-canvas").bounding_box()
+    page.touchscreen.tap(box["x"] + 30, box["y"] + 200)
+    assert page.evaluate("addressOf(hand.z)") != before
+
+
+# ---- the script
+
+
+def test_the_page_is_one_file_and_its_error_is_printed(script):
+    code, out, err = script(vis4)
+    assert code == 0, err
+    assert out.strip().endswith(str(Path(PAGE)))
+    measured = [float(value) for value in re.findall(r"([\d.]+) dB", out)]
+    assert len(measured) == 3 and min(measured) >= 40
+    page = Path(PAGE).read_text()
+    assert not re.search(r"(src|href)=[\"']?(https?:|//)", page)
+    assert "default-src 'none'" in page and "unsafe" not in page
+    assert '"encoder": null' in page
+
+
+def test_what_a_user_gets_wrong(script):
+    for arguments, said in (
+        (("--finish",), "as they are decoded"),
+        (("--most", 1), "not a whole number"),
+        (("--export", "jpeg"), "invalid choice"),
+        (("--run", "nowhere"), "there is no run nowhere"),
+    ):
+        code, _, err = script(vis4, *arguments)
+        assert code == 2 and said in err and err.count("\n") == 1
+
+
+def test_many_sprites_are_thinned(script):
+    code, out, _ = script(vis4, "--most", 6)
+    assert code == 0 and "6 of 12 sprites" in out
+    facts = re.search(r'id="facts">(.*?)</script>', Path(PAGE).read_text(), re.DOTALL)[1]
+    assert len(json.loads(facts)["names"]) == 6
+
+
+# ---- ways out
+
+
+def test_safetensors_have_the_keys_of_the_checkpoint(script, run):
+    code, out, err = script(vis4, "--export", "safetensors")
+    assert code == 0, err
+    again = load_model(out.strip())
+    for name, weight in run.model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], weight)
+
+
+def test_onnx_is_the_model(script, run):
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package)
+    code, out, err = script(vis4, "--export", "onnx")
+    assert code == 0, err
+    assert sorted(path.name for path in Path("vis/exp4-Explorer").glob("*.onnx*")) == [
+        "decoder.onnx",
+        "encoder.onnx",
+    ]
+    assert out.count("of PyTorch") == 2
+
+
+def test_a_missing_package_is_one_line(script, monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(exchange, "importlib", SimpleNamespace(import_module=missing))
+    code, _, err = script(vis4, "--export", "onnx")
+    assert code == 2 and "requirements-export.txt" in err and err.count("\n") == 1
