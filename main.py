@@ -58,9 +58,9 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--latent_size", type=integer(1, 4096), default=16, help="number of latent dimensions")
     text = (
         "starting weights: scaled to the training sprites, computing their principal components, "
-        "or PyTorch's own (learns far more slowly)"
+        "the same with the last layer solved for, or PyTorch's own (learns far more slowly)"
     )
-    add("--init", choices=("data", "pca", "torch"), default="data", help=text)
+    add("--init", choices=("data", "pca", "solve", "torch"), default="data", help=text)
     add("--weights", metavar="FILE", help="start from the weights of an earlier run instead")
 
     add = parser.add_argument_group("training").add_argument
@@ -254,7 +254,7 @@ def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: b
     """Return a model at the start of its training, on the CPU."""
     from model import MODELS, initialize_from_data
     from utils.run.checkpoint import load_model
-    from utils.training.pca_start import start_as_pca
+    from utils.training.start import start_as_pca, start_solved
 
     if args.model not in MODELS:
         raise ValueError(f"--model {args.model}: it is one of {', '.join(MODELS)}")
@@ -265,6 +265,8 @@ def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: b
         initialize_from_data(model, train_sprites)
     if args.init == "pca":
         start_as_pca(model, train_sprites, args.kl_weight / (2 * args.recon_weight or 1))
+    if args.init == "solve":
+        start_solved(model, train_sprites, args.seed)
     return model
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 OUTPUT_GAIN = 0.3  # of the two output layers: mu, logvar and the logits start small
 MEAN_SPRITE_RANGE = (0.02, 0.98)  # keeps the logit of an always white pixel finite
+LEAST_DEVIATION = 1 / 255  # a grey level: sprites that deviate less are as good as equal
 
 
 class VAE(nn.Module):
@@ -181,7 +182,7 @@ def pixel_statistics(sprites: Tensor) -> tuple[Tensor, float]:
     -------
     mean : Tensor, shape (3 * S * S,), float32, in [0, 1]
     std : float
-        One number for all values; 1 if all sprites are equal.
+        One number for all values; 1 if all sprites are equal, up to a grey level.
     """
     total = torch.zeros(sprites[0].numel(), dtype=torch.float64)
     total_squared = torch.zeros_like(total)
@@ -190,10 +191,10 @@ def pixel_statistics(sprites: Tensor) -> tuple[Tensor, float]:
         total += values.sum(0).cpu()
         total_squared += values.square_().sum(0).cpu()
     mean = total / len(sprites)
+    # Where all sprites are the same, rounding of the float32 squares leaves up to 1e-7.
     variance = (total_squared / len(sprites) - mean.square()).mean().clamp(min=0).item()
-    # Rounding leaves about 1e-17 where every sprite is the same.
-    std = variance**0.5 if variance > 1e-12 else 1.0
-    return mean.float(), std
+    std = variance**0.5
+    return mean.float(), std if std > LEAST_DEVIATION else 1.0
 
 
 def vae_loss(

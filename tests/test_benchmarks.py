@@ -56,44 +56,76 @@ def test_the_plain_loop_trains(sprite_folder, tmp_path):
     assert losses[-1] < losses[0]
 
 
-def test_a_run_is_timed_to_the_target_or_to_the_limit(monkeypatch):
+@pytest.fixture
+def time_to_quality(monkeypatch):
+    """The benchmark, of a model whose PSNR is 10, 20, ... dB at its evaluations."""
     import time_to_quality
 
-    errors = iter([0.1, 0.01, 0.001])
+    errors = (10.0**-db for db in range(1, 99))
     monkeypatch.setattr(
         time_to_quality, "evaluate", lambda model, sprites: torch.tensor([0, next(errors) * 12])
     )
-    sprites = torch.zeros(2, 12)
-    seconds, epochs, reached = time_to_quality.until_sharp(range(99), None, sprites, 2, 1e9)
-    assert epochs == 6 and reached == pytest.approx(30, abs=0.01) and seconds > 0
-    errors = iter([0.1, 0.01])
-    assert time_to_quality.until_sharp(range(99), None, sprites, 3, 0.0)[1] == 3
+    return time_to_quality
 
 
-def test_what_was_cut_off_is_said_to_be_at_least_that():
-    import time_to_quality
-
-    result = {"seconds": 20.0, "deviation": 0.5, "ratio": 31.0, "ratio_our_init": 2.0}
-    result |= {"seconds_plain_loop": 620.0, "db_plain_loop": 14.9}
-    result |= {"seconds_plain_loop_our_init": 40.0, "db_plain_loop_our_init": 27.1}
-    table = time_to_quality.table(result)
-    assert "at least 620.0 (stopped at 14.9 dB) | at least 31.0 |" in table
-    assert "| 40.0 | 2.0 |" in table
+@pytest.fixture
+def endless():
+    """What starts a model that trains without end."""
+    return lambda: (None, iter(range(10**9)))
 
 
-def test_the_start_is_that_of_the_recipe(sprite_folder):
+SPRITES = torch.zeros(2, 12)
+
+
+def test_a_run_is_timed_to_its_targets(time_to_quality, endless):
+    timing = time_to_quality.timed(endless, SPRITES, 2)
+    assert timing.epochs == 6 and timing.db == pytest.approx(40, abs=0.01)  # epochs 0, 2, 4, 6
+    assert 0 < timing.reached[27] < timing.reached[37] == timing.seconds
+
+
+def test_a_run_with_a_last_epoch_goes_on_to_it(time_to_quality, endless):
+    timing = time_to_quality.timed(endless, SPRITES, 2, last=9)
+    assert timing.epochs == 9 and timing.db == pytest.approx(60, abs=0.01)
+    assert timing.reached[37] < timing.seconds
+
+
+def test_a_run_is_cut_off_by_time(time_to_quality, endless):
+    timing = time_to_quality.timed(endless, SPRITES, 3, most_seconds=0.0)
+    assert timing.epochs == 0 and not timing.reached and timing.db == pytest.approx(10, abs=0.01)
+
+
+def test_what_was_cut_off_is_said_to_be_at_least_that(time_to_quality):
+    timing = time_to_quality.Timing
+    ours = [timing(8.0, 20, 38.0, {27: 1.0, 37: 4.0}), timing(9.0, 20, 39.0, {27: 3.0, 37: 6.0})]
+    plain = {"slow": [timing(600.0, 900, 14.9)], "half": [timing(300.0, 99, 30.0, {27: 40.0})]}
+    head, _, first, slow, half = time_to_quality.table({"fast": ours} | plain).splitlines()
+    assert "27 dB" in head and "37 dB" in head
+    assert first == "| fast | 2.00 ± 1.41 | 1 | 5.00 ± 1.41 | 38.5 dB after 8.5 s, 20 epochs |"
+    assert slow.startswith("| slow | at least 600.00 | at least 300 | at least 600.00 | 14.9 dB")
+    assert half.startswith("| half | 40.00 | 20 | at least 300.00 | 30.0 dB after 300.0 s")
+
+
+def test_the_start_is_that_of_the_arguments(sprite_folder):
     import time_to_quality
 
     sprites = load_sprites(sprite_folder).pixels
+    small = ("--hidden_size", "16", "--latent_size", "2")
     recipes = {
-        init: time_to_quality.training.get_args_parser().parse_args(
-            ["--init", init, "--hidden_size", "16", "--latent_size", "2"]
-        )
-        for init in ("data", "pca", "torch")
+        init: time_to_quality.recipe("--init", init, *small) for init in time_to_quality.INITS
     }
-    starts = [
-        time_to_quality.start(recipe, sprites).encoder[1].weight for recipe in recipes.values()
-    ]
-    again = time_to_quality.start(recipes["pca"], sprites).encoder[1].weight
-    assert torch.equal(again, starts[1])
-    assert not torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+    starts = {init: time_to_quality.start(args, sprites) for init, args in recipes.items()}
+    again = time_to_quality.start(recipes["solve"], sprites)
+    weights = {init: model.decoder[6].weight for init, model in starts.items()}
+    assert torch.equal(again.decoder[6].weight, weights["solve"])
+    assert not torch.equal(weights["solve"], weights["data"])
+    assert not torch.equal(weights["data"], weights["torch"])
+
+
+def test_both_loops_are_timed(sprite_folder):
+    import time_to_quality
+
+    sprites = load_sprites(sprite_folder)
+    small = ("--hidden_size", "16", "--latent_size", "2", "--epoch", "3")
+    args = time_to_quality.recipe("--recipe", "fast", *small)
+    timing = time_to_quality.our_run(args, sprites.pixels, torch.device("cpu"), "fp32")
+    assert timing.epochs == 3 and timing.db > 0

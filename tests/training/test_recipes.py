@@ -39,3 +39,9 @@ def test_recipes_of_two_parsers_do_not_mix():
     for again in (parser, main.get_args_parser()):
         args = again.parse_args([])
         assert args.epoch == 10_000 and not args.augment
+
+
+def test_fast_starts_solved_and_ends_soon():
+    args = parse("--recipe", "fast")
+    assert args.init == "solve" and args.epoch <= 20
+    assert args.lr <= 1e-5  # a higher rate undoes what was solved
