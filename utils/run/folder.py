@@ -26,6 +26,7 @@ RUN_FILES = (
     "state_*.pt",
     "checkpoint_*_*.npz",
     "events.out.tfevents.*",
+    "projector_*",
 )
 SUFFIXES = ("", ".sha256", ".tmp", ".sha256.tmp")  # checksums, and what a killed run left behind
 LOCK = ".lock"  # stays, but blocks nobody once its process is gone

@@ -22,6 +22,7 @@ from utils.run import state
 from utils.run.checkpoint import save_weights
 from utils.run.folder import checkpoint_path
 from utils.run.logger import Console, History, TensorBoard, is_detailed, read_losses
+from utils.run.projector import save_projector
 from utils.run.writer import Writer
 from utils.training.draws import prior_noise
 from utils.training.engine import Config, Parts, Report, decode, evaluate, psnr, reconstruct
@@ -123,6 +124,8 @@ class Recorder:
         if is_kept:
             self.writer.put(save_weights, checkpoint_path(run.folder, epoch), model)
             self.writer.put(save_pictures, run.folder, model, run.sprites, self.z)
+        if is_last:
+            self.writer.put(save_projector, run.folder, model, run.sprites, run.identity.sprites)
         if is_last or self.clock.is_due(epoch + 1):
             self.put_state()
 
