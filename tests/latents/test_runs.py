@@ -6,7 +6,14 @@ import torch
 from PIL import Image
 
 from model import VAE
-from utils.data_utils import fingerprint, fingerprints, load_sprites, split, to_float
+from utils.data_utils import (
+    digests_by_name,
+    fingerprint,
+    fingerprints,
+    load_sprites,
+    split,
+    to_float,
+)
 from utils.latents.runs import choose_sprites, encode, known_split, open_run, run_sprites
 from utils.run.checkpoint import save_weights
 
@@ -125,3 +132,38 @@ def test_the_split_of_a_run_is_known_while_its_sprites_are_the_same(tmp_path, sp
 def test_encode_is_the_mean(sprites):
     model = VAE(40, 8, 2)
     assert torch.equal(encode(model, sprites.pixels), model.encode(to_float(sprites.pixels))[0])
+
+
+def test_other_sprites_than_those_of_the_run_are_told_of(tmp_path, sprite_folder, capsys):
+    prints = fingerprints(load_sprites(sprite_folder))
+    known = {"data_path": str(sprite_folder), "sprites_sha256": fingerprint(prints)}
+    folder = make_run(tmp_path / "output_dir_b", **known)
+    (folder / "sprites.json").write_text(json.dumps(digests_by_name(prints)))
+    run = open_run(str(folder), None)
+    run_sprites(run)
+    assert capsys.readouterr() == ("", "")
+
+    shutil.copy(sprite_folder / "000.png", sprite_folder / "000a.png")  # moves all numbers
+    (sprite_folder / "005.png").unlink()
+    shutil.copy(sprite_folder / "000.png", sprite_folder / "003.png")
+    for data_path in (None, str(sprite_folder)):
+        run_sprites(run, data_path)
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert "not the sprites of" in err
+        assert "missing: 005.png; new: 000a.png; changed: 003.png" in err
+
+
+def test_sprites_are_loaded_as_the_run_loaded_them(tmp_path):
+    magenta = Image.new("RGB", (96, 96), (255, 0, 255))
+    magenta.paste("red", (8, 8, 38, 38))
+    (tmp_path / "sprites").mkdir()
+    magenta.save(tmp_path / "sprites" / "a.png")
+    found = {}
+    for background in ("crop", "keep", None):
+        settings = {"data_path": str(tmp_path / "sprites"), "background": background}
+        settings = {name: value for name, value in settings.items() if value}
+        folder = make_run(tmp_path / f"output_dir_{background}", **settings)
+        found[background] = run_sprites(open_run(str(folder), None)).pixels
+    assert torch.equal(found["keep"], found[None])  # older runs had no such argument
+    assert (found["crop"][0, :, 0, 0] == 255).all() and found["keep"][0, 1, 0, 0] == 0

@@ -19,9 +19,18 @@ def font_file(text: str) -> Path | None:
 
 
 @cache
+def showable(text: str) -> str:
+    """Return a text in which letters that no one font has with the others are replaced."""
+    if font_file(text):
+        return text
+    letters = letters_of(font_file("a"))
+    return "".join(letter if ord(letter) in letters else "\ufffd" for letter in text)
+
+
+@cache
 def font(text: str, size: int) -> ImageFont.FreeTypeFont:
-    """Return the font of a text at a size in pixels; DejaVu Sans if none has all of its letters."""
-    return ImageFont.truetype(font_file(text) or font_file("a"), size)
+    """Return the font of a `showable` text at a size in pixels."""
+    return ImageFont.truetype(font_file(text), size)
 
 
 @cache

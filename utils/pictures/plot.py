@@ -14,7 +14,7 @@ from torch import Tensor
 
 from utils.data_utils import to_uint8
 from utils.files import write_whole
-from utils.pictures.fonts import font, font_file
+from utils.pictures.fonts import font, font_file, showable
 from utils.pictures.isolated import defaults
 
 GAP = 2  # white between sprites of a grid, in pixels of a sprite
@@ -94,7 +94,7 @@ def shorten(name: str, longest: int = 18) -> str:
 
 def note(text: str, size: int = SMALL, anchor: str = "mm") -> Figure:
     """Return a figure that is only text."""
-    lines = text.split("\n")
+    lines = [showable(line) for line in text.split("\n")]
     width = max(1, *(round(font(line, size).getlength(line)) + 2 for line in lines))
     height = round(size * LINE)
     x = {"l": 1, "m": width / 2, "r": width - 1}[anchor[0]]
