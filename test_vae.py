@@ -39,6 +39,7 @@ from utils.measures.metrics import (
 )
 from utils.pictures.album import Album
 from utils.pictures.finish import finisher
+from utils.pictures.palettes import palette
 from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, labelled_rows, titled
 from utils.training.draws import prior_noise
 from utils.training.engine import decode, reconstruct
@@ -92,14 +93,12 @@ def get_args_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="measure how close samples are to sprites, and show those closest to one",
     )
-    group = parser.add_argument_group("files")
-    group.add_argument(
-        "--save_sprites", action="store_true", help="also write each sprite as a separate PNG"
-    )
-    group.add_argument(
-        "--palette", type=integer(2, 255), metavar="N", help="how many colours; else RGBA"
-    )
-    group.add_argument("--gif", action="store_true", help="also animate the interpolation")
+    add = parser.add_argument_group("files").add_argument
+    add("--save_sprites", action="store_true", help="also write each sprite as a separate PNG")
+    add("--save_sheet", action="store_true", help="also write all sprites as one sheet")
+    text = "how many colours, or a .gpl, .hex or .png file that has them; RGBA if left out"
+    add("--palette", type=palette, metavar="N|FILE", help=text)
+    add("--gif", action="store_true", help="also animate the interpolation")
     return parser
 
 
@@ -110,8 +109,8 @@ def check_args(args: argparse.Namespace, latent_size: int) -> None:
             f"--plane {args.plane[0]} {args.plane[1]}: name two different latent dimensions, 0 to "
             f"{latent_size - 1}"
         )
-    if args.palette and not args.save_sprites:
-        raise ValueError(f"--palette {args.palette} applies to the files of --save_sprites")
+    if args.palette is not None and not (args.save_sprites or args.save_sheet):
+        raise ValueError("--palette applies to the files of --save_sprites and --save_sheet")
     if args.temperature != 1 and (args.sampler != "prior" or args.metrics):
         raise ValueError(
             f"--temperature {args.temperature:g}: only --sampler prior has one, and --metrics are "
@@ -194,6 +193,8 @@ def main(args: argparse.Namespace) -> None:
     if args.save_sprites:
         for kind, images in named_images(context).items():
             album.add_sprites(kind, images, args.palette)
+    if args.save_sheet:
+        album.add_sheet(named_images(context), TRAVERSAL[2], args.palette)
     album.announce(args.show)
 
 

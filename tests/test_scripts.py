@@ -275,6 +275,19 @@ def test_two_latent_dimensions_have_a_manifold(script, tmp_path):
     assert script(test_vae, "--checkpoint", tmp_path / "one.pt", *data)[0] == 0
 
 
+def test_a_sheet_of_all_that_is_shown(script):
+    Path("two.hex").write_text("000000\nffffff\n")
+    arguments = ("--num_samples", 3, "--steps", 4, "--save_sheet", "--palette", "two.hex")
+    code, out, err = script(test_vae, *arguments)
+    assert code == 0, err
+    assert "sheet.png" in out and "sheet.json" in out
+    frames = json.loads(Path("vis/test/sheet.json").read_text())["frames"]
+    assert len(frames) == 3 + 3 * 11 + 4
+    assert drawn("vis/test/sheet.png").shape == (40 * (1 + 3 + 1), 40 * 11)
+    code, _, err = script(test_vae, "--palette", "two.hex")
+    assert code == 2 and "--save_sheet" in err
+
+
 def test_sprites_saved_one_by_one(script):
     arguments = ("--num_samples", 3, "--steps", 4, "--save_sprites", "--palette", 8)
     code, out, _ = script(test_vae, *arguments)

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from utils.cli import announce
 from utils.files import write_json
-from utils.pictures.export import save_sprites
+from utils.pictures.export import save_sheet, save_sprites
+from utils.pictures.palettes import Palette
 from utils.pictures.plot import NORMAL, Figure, join, note, save_chart, save_figure, save_gif
 
 NOTE = "Decoded sprites are finished: outline and palette are drawn by code after the model."
@@ -38,9 +39,16 @@ class Album:
         """Save numbers as JSON."""
         write_json(self.new(f"{name}.json"), numbers)
 
-    def add_sprites(self, kind: str, images: dict[str, Tensor], palette: int | None) -> None:
+    def add_sprites(self, kind: str, images: dict[str, Tensor], palette: Palette | None) -> None:
         """Save each sprite as a PNG of its own in a folder of their kind."""
         save_sprites(self.new(kind), images, palette)
+
+    def add_sheet(
+        self, kinds: dict[str, dict[str, Tensor]], columns: int, palette: Palette | None
+    ) -> None:
+        """Save all sprites as one PNG, and their places as JSON."""
+        save_sheet(self.new("sheet.png"), kinds, columns, palette)
+        self.new("sheet.json")
 
     def new(self, name: str) -> Path:
         """Return the path of a file that is about to be written."""
