@@ -79,7 +79,7 @@ class Drawing {
   }
 
   show() {
-    paint(this.canvas, this.pixels);
+    paint(this.canvas, cutOut(this.pixels.slice()));
     if (this.canvas !== document.activeElement) return;
     const context = this.canvas.getContext("2d"); // where the keys are
     context.fillStyle = "#1b6470";

@@ -80,7 +80,7 @@ function takeAddress() {
 function openHand() {
   const canvas = byId("hand-canvas");
   const fit = () => {
-    const times = Math.max(1, Math.floor((isNarrow() ? 160 : 320) / side));
+    const times = Math.max(1, Math.floor((isNarrow() ? 120 : 320) / side));
     canvas.style.width = canvas.style.height = `${times * side}px`;
   };
   fit();

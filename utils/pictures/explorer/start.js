@@ -17,7 +17,7 @@ async function start() {
   }
   openTabs(openers);
   if (!takeAddress()) {
-    const { z, name, source } = ofSprite(nearest((i) => squaredDistance(center, row(mu, i)), 1)[0]);
+    const { z, name, source } = ofSprite(nearestOnMap(gridSide / 2, gridSide / 2, 1)[0]);
     hand.take(z, name, source);
   }
   hand.past = []; // nothing to undo yet
