@@ -36,9 +36,11 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
     text = "folder, zip or sheet of PNGs; an empty figure/, or 'monsters', is the built-in sprites"
     add("--data_path", default="figure", help=text)
     add("--tile", type=tile, metavar="WxH", help="size of a sheet's tiles, such as 40 or 32x48")
-    text = "keep: do not treat one opaque colour all along a sprite's border as transparent"
+    text = (
+        "crop: one opaque colour all along a border is transparent; keep: it is part of the sprite"
+    )
     add("--background", choices=("crop", "keep"), default="crop", help=text)
-    add("--image_size", type=integer(1, 512), default=40, help="side in pixels")
+    add("--image_size", type=integer(1, 512), default=40, help="side of a sprite in pixels")
     text = "share of the sprites to hold out; at least one is"
     add("--val_ratio", type=number(0, 0.99), default=0.01, help=text)
     text = "number: sprites whose file names begin with the same number stay together"
@@ -57,8 +59,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--hidden_size", type=integer(1, 16384), default=1024, help="width of the hidden layers")
     add("--latent_size", type=integer(1, 4096), default=16, help="number of latent dimensions")
     text = (
-        "starting weights: scaled to the training sprites, computing their principal components, "
-        "the same with the last layer solved for, or PyTorch's own (learns far more slowly)"
+        "starting weights; data: scaled to the sprites, pca: computing their principal components, "
+        "solve: the same with the last layer solved for, torch: PyTorch's own (far slower)"
     )
     add("--init", choices=("data", "pca", "solve", "torch"), default="data", help=text)
     add("--weights", metavar="FILE", help="start from the weights of an earlier run instead")
@@ -68,22 +70,22 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--recipe", choices=RECIPES, default="default", help=text)
     add("--epoch", type=integer(1), default=10000, help="number of epochs")
     add("--batch_size", type=integer(1), default=256, help="sprites per step")
-    add("--lr", type=number(0, above=True), default=5e-4, help="highest learning rate")
+    add("--lr", type=number(0, above=True), default=5e-4, help="peak learning rate")
     text = "learning rate at the end; equal to --lr for a constant one"
     add("--min_lr", type=number(0), default=1e-7, help=text)
     text = "epochs over which the rate rises to --lr; 20, or a tenth of a shorter run"
     add("--warmup_epochs", type=integer(0), help=text)
     add("--recon_weight", type=number(0), default=10.0, help="weight of the squared error")
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
-    add("--weight_decay", type=number(0), default=0.0, help="of AdamW; 0 is plain Adam")
+    add("--weight_decay", type=number(0), default=0.0, help="AdamW's weight decay; 0: plain Adam")
     text = "seed of the split and of everything random"
     add("--seed", type=integer(0, MAX_SEED), default=41, help=text)
     add("--device", help="cuda, cuda:1, mps, cpu, ...; the best one available if left out")
-    text = "of matrix products; auto: tf32 on CUDA, else fp32"
+    text = "precision of matrix products; auto: tf32 on CUDA, else fp32"
     add("--precision", choices=("auto", "fp32", "tf32", "bf16"), default="auto", help=text)
 
     add = parser.add_argument_group("output").add_argument
-    text = "start of the folder's name; the rest is added"
+    text = "prefix of the run's folder"
     add("--output_dir", default="output_dir", help=text)
     add("--save_period", type=integer(1), default=200, help="epochs between two checkpoints")
     text = "further epochs to keep a checkpoint of, for instance 1 2 5 10 20 50 100"
@@ -135,14 +137,13 @@ def main(args: argparse.Namespace) -> None:
     progress = Progress()
 
     # Training: nothing was written before this line.
+    settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
+    settings["sprites_sha256"] = fingerprint(prints)
+    conditions = state.conditions(device, config.augmentation)
     run = Run(
         folder=folder,
         training=state.Training(model, optimizer, progress),
-        identity=state.Identity(
-            settings=settings_of(args) | {"sprites_sha256": fingerprint(prints)},
-            sprites=prints,
-            conditions=state.conditions(device, config.augmentation),
-        ),
+        identity=state.Identity(settings, sprites=prints, conditions=conditions),
         sprites=sprites,
         checkpoint_epochs=kept_epochs(args),
         state_period=args.state_period,
@@ -199,14 +200,9 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
     if warmup_epochs is None:
         warmup_epochs = default_warmup(args.epoch)
         if warmup_epochs < FULL_WARMUP:
-            print(f"Warm-up: {warmup_epochs} of {args.epoch} epochs, because the run is short.")
+            print(f"Warm-up: {warmup_epochs} epochs, because the run is short.")
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})
-
-
-def settings_of(args: argparse.Namespace) -> dict[str, object]:
-    """Return the arguments that args.json keeps."""
-    return {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
 
 
 def kept_epochs(args: argparse.Namespace) -> set[int]:

@@ -125,7 +125,8 @@ class VAE(nn.Module):
 
 
 # By the names that --model takes and a run's args.json keeps. All take (input_size, hidden_size,
-# latent_size) and have encode, reparameterize, decode and forward as `VAE` has them.
+# latent_size), keep these as attributes, and have the methods of `VAE`. All but "mlp" start with
+# --init torch.
 MODELS = {"mlp": VAE}
 
 

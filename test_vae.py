@@ -58,7 +58,9 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser = looking_parser("Put a trained VAE to the test.")
     parser.set_defaults(scale=2)
     group = parser.add_argument_group("tests")
-    group.add_argument("--num_samples", type=integer(1, 10000), default=100, help="how many")
+    group.add_argument(
+        "--num_samples", type=integer(1, 10000), default=100, help="number of samples"
+    )
     group.add_argument(
         "--sampler",
         choices=SAMPLERS,
@@ -96,7 +98,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add = parser.add_argument_group("files").add_argument
     add("--save_sprites", action="store_true", help="also write each sprite as a separate PNG")
     add("--save_sheet", action="store_true", help="also write all sprites as one sheet")
-    text = "how many colours, or a .gpl, .hex or .png file that has them; RGBA if left out"
+    text = "number of colours, or a .gpl, .hex or .png file that has them; RGBA if left out"
     add("--palette", type=palette, metavar="N|FILE", help=text)
     add("--gif", action="store_true", help="also animate the interpolation")
     return parser

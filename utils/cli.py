@@ -63,11 +63,9 @@ def looking_parser(description: str) -> Parser:
     )
     group = parser.add_argument_group("pictures")
     group.add_argument("--vis_dir", default="vis", metavar="DIR", help="where pictures go")
+    group.add_argument("--scale", type=integer(1, 32), default=3, help="enlargement factor")
     group.add_argument(
-        "--scale", type=integer(1, 32), default=3, help="pixels of the picture for each of a sprite"
-    )
-    group.add_argument(
-        "--format", choices=("png", "pdf", "svg"), default="png", help="of the pictures"
+        "--format", choices=("png", "pdf", "svg"), default="png", help="file format of the pictures"
     )
     group.add_argument(
         "--finish",

@@ -184,7 +184,7 @@ def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tens
     pixels : Tensor, shape (N, 3, S, S)
         Changed.
     train_index, val_index : Tensor, int64
-        Together all sprites, each in rising order.
+        Together all sprites, each in ascending order.
     """
     held_out = pixels[val_index]
     done = 0
@@ -198,7 +198,7 @@ def divide(pixels: Tensor, train_index: Tensor, val_index: Tensor) -> tuple[Tens
 def split(
     num_sprites: int, val_ratio: float, seed: int, names: Sequence[str] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return the indices of the training and of the held-out sprites, each in rising order.
+    """Return the indices of the training and of the held-out sprites, each in ascending order.
 
     Parameters
     ----------

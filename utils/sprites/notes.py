@@ -49,7 +49,7 @@ def nothing_found(source: Path, found: Found) -> str:
 def broken(source: Path, errors: list[str], num_files: int) -> str:
     """Return what to do about PNGs that cannot be read, with the first few of them."""
     line = (
-        f"{len(errors)} of {num_files} PNGs in {source} cannot be read; mend or remove them: "
+        f"{len(errors)} of {num_files} PNGs in {source} cannot be read; fix or remove them: "
         f"{first_few(errors)}"
     )
     misnamed = any(error.endswith(f" {PICTURE})") for error in errors)

@@ -65,7 +65,7 @@ def has_nvidia_card() -> bool:
 
 
 def why_no_cuda() -> str:
-    """Return why torch has no CUDA here, and how to mend it."""
+    """Return why torch has no CUDA here, and how to fix it."""
     if torch.version.cuda is None:
         return (
             f"torch {torch.__version__} is a build without CUDA; install torch and torchvision "

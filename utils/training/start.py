@@ -28,8 +28,7 @@ MAX_SPRITES = 4096  # that the components are of; of more, every second, third, 
 LEAST_VARIANCE = 1e-3  # of a component, squared pixel values: less is invisible, or rounding
 LEAST_NOISE = 1e-4  # variance; without noise a posterior would have no logarithm
 WHITENESS = 0.05  # a pixel is taken to be this far from black and white, where logits are infinite
-# Of `start_solved`, from a grid: benchmarks/README.md.
-SIGMA = 0.015  # standard deviation of z, where that of the prior is 1
+SIGMA = 0.015  # standard deviation of z; this and the next three by a grid: benchmarks/README.md
 DRAWS = 8  # of z for each sprite, besides its mean
 RIDGE = 1e-5  # of the mean of the diagonal of sum F F^T
 MARGIN = 0.005  # from black and white, as WHITENESS: 1.3 grey levels
@@ -63,9 +62,9 @@ def start_as_pca(model: VAE, sprites: Tensor, noise_variance: float) -> None:
 
 @torch.no_grad()
 def start_solved(model: VAE, sprites: Tensor, seed: int) -> None:
-    """Let the encoder whiten the components, and solve for the decoder's last layer.
+    """Let the encoder whiten the components, and solve for the last layer with seeded draws of z.
 
-    Model and sprites are as for `start_as_pca`; the seed is that of the draws of z.
+    The other parameters are those of `start_as_pca`.
     """
     model.encoder[-1].weight.zero_()  # the random units have no say yet
     model.encoder[-1].bias[model.latent_size :] = 2 * np.log(SIGMA)
@@ -114,7 +113,7 @@ def encode_as_pca(model: VAE, sprites: Tensor, noise: float | None) -> tuple[Ten
 
 
 def pass_on(layers: list, pair: int) -> None:
-    """Let the first units of a hidden layer repeat those of the layer before, for no others."""
+    """Let the first units of each layer, and no others, copy those of the layer before."""
     for layer in layers:
         layer.weight[:pair] = 0
         layer.weight[:pair, :pair] = torch.eye(pair)
