@@ -85,7 +85,7 @@ def test_near_sprites_are_other_creatures(posteriors):
 
 
 @pytest.mark.parametrize("kind", SAMPLERS)
-@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_sprites_have_samplers(kind, count):
     mu = np.random.default_rng(0).standard_normal((count, 3))
     few = Posteriors(mu, np.zeros((count, 3)), np.arange(count))

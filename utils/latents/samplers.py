@@ -96,24 +96,9 @@ class Mixture(Sampler):
 
     @classmethod
     def fit(cls, posteriors, rng):
-        """Choose the number of components and the type of covariance on held-out creatures.
-
-        A component that sits on a single sprite gains no likelihood there. The best is fitted
-        again to all creatures.
-        """
-        kinds = np.unique(posteriors.groups)
-        chosen = rng.permutation(kinds)[: max(1, round(len(kinds) * GMM_HELD_OUT))]
-        held_out = np.isin(posteriors.groups, chosen)
-        z = posterior_draws(posteriors, ~held_out, rng)
-        others = posterior_draws(posteriors, held_out, rng)
-        scores = {
-            (size, shape): fitted_mixture(z, size, shape).score(others)
-            for size in GMM_SIZES
-            for shape in GMM_TYPES
-            if size == 1 or size <= (~held_out).sum() // 4
-        }
-        size, shape = max(scores, key=scores.get)
-        everyone = np.ones_like(held_out)
+        """Fit the mixture that `choose_mixture` prefers to all creatures."""
+        everyone = np.ones(len(posteriors.groups), bool)
+        size, shape = choose_mixture(posteriors, rng)
         best = fitted_mixture(posterior_draws(posteriors, everyone, rng), size, shape)
         if shape == "diag":
             factors = np.stack([np.diag(np.sqrt(variances)) for variances in best.covariances_])
@@ -127,6 +112,27 @@ class Mixture(Sampler):
         noise = rng.standard_normal((count, self.means.shape[1]))
         spread = np.einsum("nij,nj->ni", self.factors[component], noise)
         return stretched(self.means[component] + spread, self.weights @ self.means)
+
+
+def choose_mixture(posteriors: Posteriors, rng: np.random.Generator) -> tuple[int, str]:
+    """Return the number of components and the type of covariance that suit held-out creatures.
+
+    A component that sits on a single sprite gains no likelihood there.
+    """
+    kinds = np.unique(posteriors.groups)
+    if len(kinds) < 2:  # nobody to hold out
+        return 1, "diag"
+    chosen = rng.permutation(kinds)[: max(1, round(len(kinds) * GMM_HELD_OUT))]
+    held_out = np.isin(posteriors.groups, chosen)
+    z = posterior_draws(posteriors, ~held_out, rng)
+    others = posterior_draws(posteriors, held_out, rng)
+    scores = {
+        (size, shape): fitted_mixture(z, size, shape).score(others)
+        for size in GMM_SIZES
+        for shape in GMM_TYPES
+        if size == 1 or size <= (~held_out).sum() // 4
+    }
+    return max(scores, key=scores.get)
 
 
 @dataclass
