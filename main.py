@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from utils.training.engine import Config, Parts
 
 MAX_SEED = 2**32 - 1
-NOT_SAVED = ("overwrite", "resume")  # of a run's arguments
+NOT_SAVED = ("overwrite", "resume", "typed")  # of a run's arguments
 
 
 def add_sprites(parser: argparse.ArgumentParser) -> None:
@@ -173,8 +173,7 @@ def choose_run(args: argparse.Namespace) -> tuple[argparse.Namespace, "Path", bo
     folder = run_folder.folder_name(args)
     if args.resume is None:
         return args, folder, False
-    typed = run_folder.typed_arguments(get_args_parser())
-    args, folder = run_folder.resumed_args(args, typed)
+    args, folder = run_folder.resumed_args(args, get_args_parser())
     if run_folder.can_resume(folder):
         return args, folder, True
     print(f"Nothing to resume: {folder} has no training state; starting at epoch 0.")
@@ -187,7 +186,7 @@ def check_args(args: argparse.Namespace) -> None:
     """Raise ValueError where arguments that are fine alone do not go together."""
     if args.warmup_epochs is not None and args.warmup_epochs >= args.epoch:
         raise ValueError(f"--warmup_epochs {args.warmup_epochs} must be below --epoch {args.epoch}")
-    if args.min_lr > args.lr:
+    if args.min_lr > args.lr and "min_lr" in args.typed:
         raise ValueError(f"--min_lr {args.min_lr} must not be above --lr {args.lr}")
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
@@ -202,7 +201,7 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
         if warmup_epochs < FULL_WARMUP:
             print(f"Warm-up: {warmup_epochs} of {args.epoch} epochs, because the run is short.")
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
-    return argparse.Namespace(**vars(args) | chosen)
+    return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, object]:
@@ -252,7 +251,7 @@ def split_sprites(loaded: "Sprites", args: argparse.Namespace, device) -> "Parts
 
 def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: bool) -> "VAE":
     """Return a model at the start of its training, on the CPU."""
-    from model import MODELS, initialize_from_data
+    from model import MODELS, VAE, initialize_from_data
     from utils.run.checkpoint import load_model
     from utils.training.start import start_as_pca, start_solved
 
@@ -261,8 +260,11 @@ def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: b
     if args.weights and not is_resumed:
         return load_model(args.weights, vars(args))
     model = MODELS[args.model](args.image_size, args.hidden_size, args.latent_size)
-    if args.init != "torch":
-        initialize_from_data(model, train_sprites)
+    if is_resumed or args.init == "torch":
+        return model
+    if type(model) is not VAE:
+        raise ValueError(f"--init {args.init} knows the layers of mlp alone; give --init torch")
+    initialize_from_data(model, train_sprites)
     if args.init == "pca":
         start_as_pca(model, train_sprites, args.kl_weight / (2 * args.recon_weight or 1))
     if args.init == "solve":

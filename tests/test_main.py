@@ -14,6 +14,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import main
+from model import MODELS, VAE
 from utils.pictures.plot import MARGIN
 from utils.run.checkpoint import load_model
 from utils.run.writer import Writer
@@ -255,7 +256,8 @@ def test_a_folder_that_cannot_be_written(train):
 def test_two_runs_do_not_mix(train):
     train("--epoch", 2, "--save_epochs", 0)
     folder = Path(FOLDER.format(2))
-    (folder / "notes.txt").write_text("mine")
+    for name in ("notes.txt", "checkpoint_mine.pt"):
+        (folder / name).write_text("mine")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     code, _, err = train("--epoch", 2)
     assert code == 2 and "--overwrite" in err
@@ -263,7 +265,8 @@ def test_two_runs_do_not_mix(train):
 
     code, _, _ = train("--epoch", 2, "--overwrite", "--seed", 42)
     assert code == 0
-    assert (folder / "notes.txt").read_text() == "mine"
+    for name in ("notes.txt", "checkpoint_mine.pt"):
+        assert (folder / name).read_text() == "mine"
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert len(after) == len(before)  # one events file, not two
     assert after["checkpoint_1.pt"] != before["checkpoint_1.pt"]
@@ -275,6 +278,25 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_it_is_saved(train):
     (folder,) = Path().glob("output_dir_*")
     saved = states(folder)  # load_model refuses weights that are not finite
     assert len(saved) < 20
+
+
+def test_another_architecture_is_a_class_and_a_row(train, monkeypatch):
+    class Shallow(VAE):
+        """A VAE that `initialize_from_data` and the like know nothing of."""
+
+    monkeypatch.setitem(MODELS, "shallow", Shallow)
+    code, _, err = train("--epoch", 1, "--model", "shallow")
+    assert code == 2 and "give --init torch" in err and err.count("\n") == 1
+    assert train("--epoch", 1, "--model", "shallow", "--init", "torch")[0] == 0
+    (folder,) = Path().glob("output_dir_*")
+    settings = json.loads((folder / "args.json").read_text())
+    assert type(load_model(folder / "checkpoint_0.pt", settings)) is Shallow
+
+
+def test_a_rate_below_the_default_of_its_end_is_constant(train):
+    assert train("--epoch", 2, "--lr", 1e-9)[0] == 0
+    (folder,) = Path().glob("output_dir_*")
+    assert json.loads((folder / "args.json").read_text())["min_lr"] == 1e-9
 
 
 # ---- a process of its own

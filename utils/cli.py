@@ -20,6 +20,7 @@ from typing import TextIO
 EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NO_MEMORY = "out of memory|allocate memory"  # in what torch says, of any device
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -165,7 +166,7 @@ def run_script(main: Callable[[argparse.Namespace], None], parser: argparse.Argu
         except FloatingPointError as error:
             fail(parser.prog, error, EXIT_FAILED)
         except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "memory" not in str(error):
+            if not isinstance(error, MemoryError) and not re.search(NO_MEMORY, str(error)):
                 raise
             fail(parser.prog, "out of memory; try smaller sizes or another --device", EXIT_FAILED)
 
@@ -207,7 +208,7 @@ class Unbreakable:
 
 @contextmanager
 def printing_never_fails() -> Iterator[None]:
-    """Let no print end a program; without a console (pythonw, a detached service) all is silent."""
+    """Never let a failed print end the program; without a console, print nowhere."""
     saved = sys.stdout, sys.stderr
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
         sys.stdout, sys.stderr = (Unbreakable(nowhere if s is None else s) for s in saved)

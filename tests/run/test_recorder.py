@@ -17,7 +17,6 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import main
 from utils import files
-from utils.run.folder import typed_arguments
 from utils.run.recorder import Recorder
 
 from ..conftest import write_sprites
@@ -217,6 +216,28 @@ def test_changed_sprites_are_refused_by_name(train, monkeypatch):
     assert code == 2 and "changed: 003.png" in err and err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seed": 7}, "args.json was changed (seed was 41 and is 7)"),
+        ({"val_ratio": 0.3}, "val_ratio was 0.01 and is 0.3"),
+        ({"seed": -1}, "--seed: -1 is not a whole number"),
+        ({"save_epochs": ["x"]}, "--save_epochs: x is not a whole number"),
+        ({"hidden_size": 0}, "--hidden_size: 0 is not"),
+        ({"warmup_epochs": "x"}, "--warmup_epochs: x is not"),
+        ({"init": "foo"}, "--init: invalid choice"),
+    ],
+)
+def test_arguments_that_were_changed_on_disk_are_refused(train, monkeypatch, change, words):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 20)
+        train(*ARGUMENTS)
+    path = FOLDER / "args.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    code, _, err = train("--resume", FOLDER)
+    assert code == 2 and words in err and "args.json" in err and err.count("\n") == 1
+
+
 def test_a_folder_without_a_run_cannot_be_resumed(train):
     code, _, err = train("--resume", "figure")
     assert code == 2 and "there is no run" in err and err.count("\n") == 1
@@ -265,8 +286,8 @@ def test_a_folder_that_vanishes_is_a_clear_error(train, monkeypatch):
 
 def test_typed_arguments_are_told_from_defaults():
     parser = main.get_args_parser()
-    assert typed_arguments(parser, []) == set()
-    assert typed_arguments(parser, ["--lr", "5e-4", "--overwrite"]) == {"lr", "overwrite"}
+    assert parser.parse_args([]).typed == set()
+    assert parser.parse_args(["--lr", "5e-4", "--overwrite"]).typed == {"lr", "overwrite"}
 
 
 def test_a_second_signal_stops_at_once(train):

@@ -15,13 +15,15 @@ def test_a_recipe_sets_arguments_that_there_are(name):
     args = vars(parse("--recipe", name))
     assert RECIPES[name].items() <= args.items()
     main.check_args(argparse.Namespace(**args))
-    rest = args.keys() - RECIPES[name].keys() - {"recipe"}
+    rest = args.keys() - RECIPES[name].keys() - {"recipe", "typed"}
     default = vars(parse())
     assert all(args[key] == default[key] for key in rest)
 
 
 def test_no_recipe_is_the_default_one():
-    assert parse() == parse("--recipe", "default")
+    plain, named = vars(parse()), vars(parse("--recipe", "default"))
+    assert plain.pop("typed") == set() and named.pop("typed") == {"recipe"}
+    assert plain == named
     assert not parse().augment and parse().split_by == "file"
 
 

@@ -6,6 +6,7 @@ from torch import nn
 from model import VAE, initialize_from_data
 from utils.data_utils import built_in_sprites, to_float
 from utils.training import start
+from utils.training.draws import SOLVE
 from utils.training.engine import evaluate
 from utils.training.start import start_as_pca, start_solved
 
@@ -143,7 +144,7 @@ def test_it_is_ridge_regression(monsters, monkeypatch):
     model = solved(sprites, hidden_size=24, seed=3)
     # By the rows of its definition instead of normal equations.
     mu, logvar = model.encode(to_float(sprites))
-    eps = np.random.default_rng((3, 0, 3)).standard_normal((40, 2, 8), np.float32)[:, 1]
+    eps = np.random.default_rng((3, *SOLVE)).standard_normal((40, 2, 8), np.float32)[:, 1]
     z = torch.cat([mu, model.reparameterize(mu, logvar, torch.from_numpy(eps))])
     features = model.decoder[:-1](z).detach().double()
     ridge = start.RIDGE * (features.square().sum() + len(features)) / 25

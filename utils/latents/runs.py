@@ -104,7 +104,7 @@ def run_sprites(run: TrainedRun, data_path: str | None = None) -> Sprites:
     path = data_path or run.settings.get("data_path")
     if path is None:
         raise ValueError(f"{run.folder} has no args.json; say with --data_path where sprites are")
-    tile = None if data_path else run.settings.get("tile")
+    tile = run.settings.get("tile") if path.lower().endswith(".png") else None
     sprites = load_sprites(path, run.model.input_size, tile, background_of(run))
     known = run.settings.get("sprites_sha256")
     now = fingerprints(sprites)

@@ -21,6 +21,7 @@ import torch
 from utils.data_utils import Sprites, to_float
 from utils.files import write_whole
 from utils.latents.runs import TrainedRun, creatures, known_indices
+from utils.training.draws import SAMPLER
 
 # Between sprites the decoder leaves white what is white in one of them, so draws come out small
 # and pale. Latents this much farther from the mean of all sprites make up for it.
@@ -177,7 +178,7 @@ SAMPLERS: dict[str, type[Sampler]] = {"prior": Prior, "gmm": Mixture, "neighbour
 
 def draw_latents(sampler: Sampler, count: int, seed: int) -> torch.Tensor:
     """Return the latents that a seed draws from a sampler, float32 (count, d)."""
-    z = sampler.draw(np.random.default_rng((seed, 0, 3)), count)
+    z = sampler.draw(np.random.default_rng((seed, *SAMPLER)), count)
     return torch.from_numpy(z.astype(np.float32))
 
 

@@ -6,6 +6,7 @@ Imports no torch, so that wrong arguments are answered at once.
 import errno
 import json
 import re
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,20 +16,13 @@ from filelock import FileLock, Timeout
 
 from utils.files import UNKNOWN, write_json
 
-# Every file that a run writes. --overwrite removes these and nothing else.
-RUN_FILES = (
-    "args.json",
-    "sprites.json",
-    "history.csv",
-    "reconstructions.png",
-    "samples.png",
-    "checkpoint_*.pt",
-    "state_*.pt",
-    "checkpoint_*_*.npz",
-    "events.out.tfevents.*",
-    "projector_*",
+# The names of all files that a run writes. --overwrite removes these and nothing else.
+RUN_FILES = re.compile(
+    r"(args\.json|sprites\.json|history\.csv|reconstructions\.png|samples\.png"
+    r"|checkpoint_\d+\.pt|checkpoint_\d+_[a-z]+\.npz|state_\d+_\d+\.pt"
+    r"|events\.out\.tfevents\..+|projector_(means\.tsv|names\.tsv|sprites\.png|config\.pbtxt))"
+    r"(\.sha256)?(\.tmp)?"  # checksums, and what a killed run left behind
 )
-SUFFIXES = ("", ".sha256", ".tmp", ".sha256.tmp")  # checksums, and what a killed run left behind
 LOCK = ".lock"  # stays, but blocks nobody once its process is gone
 
 
@@ -42,8 +36,7 @@ def folder_name(args: Namespace) -> Path:
 
 def own_files(folder: Path) -> list[Path]:
     """Return the files of a run that a folder holds."""
-    patterns = [pattern + suffix for pattern in RUN_FILES for suffix in SUFFIXES]
-    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    return sorted(path for path in folder.glob("*") if RUN_FILES.fullmatch(path.name))
 
 
 def unfinished_files(folder: Path) -> list[Path]:
@@ -111,26 +104,29 @@ def checkpoint_path(folder: Path, epoch: int) -> Path:
 
 
 def newest_run() -> Path:
-    """Return the folder of the newest run here that has a checkpoint.
+    """Return the folder of the newest run in this folder that has a checkpoint, and say which.
 
     Raises
     ------
     ValueError
         If there is none.
     """
-    runs = {path.parent for path in Path().glob("output_dir_*/checkpoint_*.pt")}
-    runs = [run for run in runs if (run / "args.json").is_file()]
+    runs = [path.parent for path in Path().glob("*/args.json")]
+    runs = [run for run in runs if any(run.glob("checkpoint_*.pt"))]
     if not runs:
         raise ValueError(
-            "there is no run output_dir_* with a checkpoint here; run python main.py first, or "
-            "name one with --run"
+            "there is no run with a checkpoint in this folder; run python main.py first, or name "
+            "one with --run"
         )
-    return max(runs, key=lambda run: (run / "args.json").stat().st_mtime_ns)
+    newest = max(runs, key=lambda run: (run / "args.json").stat().st_mtime_ns)
+    if len(runs) > 1:
+        print(f"The newest of {len(runs)} runs here: {newest}.", file=sys.stderr)
+    return newest
 
 
 def runs_with_state() -> list[Path]:
     """Return the folders of all runs here that can be resumed."""
-    return sorted({path.parent for path in Path().glob("output_dir_*/state_*.pt")})
+    return sorted({path.parent for path in Path().glob("*/state_*.pt")})
 
 
 def checkpoints(folder: Path) -> dict[int, Path]:
@@ -187,30 +183,23 @@ def state_paths(folder: Path) -> list[Path]:
 FREE = {"resume", "device", "data_path", "state_period"}
 
 
-def typed_arguments(parser: ArgumentParser, argv: list[str] | None = None) -> set[str]:
-    """Return the names of the arguments that were typed, default or not."""
-    untouched = object()
-    names = vars(parser.parse_args([]))
-    filled = Namespace(**dict.fromkeys(names, untouched))
-    parser.parse_args(argv, filled)
-    return {name for name, value in vars(filled).items() if value is not untouched}
-
-
-def resumed_args(args: Namespace, typed: set[str]) -> tuple[Namespace, Path]:
+def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Path]:
     """Return the arguments of the run to resume, and its folder.
 
     Parameters
     ----------
     args : Namespace
-        With ``resume``: a folder, or "" for the one that the arguments name.
-    typed : set of str
-        The arguments that must agree with those of the run.
+        With ``resume``: a folder, or "" for the one that the arguments name; and ``typed``, the
+        names of the arguments that must agree with those of the run.
+    parser : ArgumentParser
+        Of main.py; checks what the run has saved.
 
     Raises
     ------
     ValueError
         If a typed argument differs from the run's, or a folder that was named holds no run.
     """
+    typed = args.typed
     if "overwrite" in typed:
         raise ValueError("--resume and --overwrite: one continues a run, the other deletes it")
     folder = Path(args.resume) if args.resume else folder_name(args)
@@ -231,12 +220,26 @@ def resumed_args(args: Namespace, typed: set[str]) -> tuple[Namespace, Path]:
             f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
         )
     saved.setdefault("background", "keep")  # as it was when there was no such argument
+    check_saved(saved, args, parser, folder / "args.json")
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
-    for name, value in kept.items():
-        default = getattr(args, name)
-        if default is not None and not isinstance(value, (type(default), int)):
-            raise ValueError(f"{folder / 'args.json'} is damaged: {name} is {value!r}")
     return Namespace(**vars(args) | kept | {"resume": args.resume}), folder
+
+
+def check_saved(saved: dict, args: Namespace, parser: ArgumentParser, path: Path) -> None:
+    """Parse the saved arguments as if they were typed: a damaged one ends the program in a line."""
+    line = []
+    for name in vars(args).keys() & saved.keys():
+        value = saved[name]
+        if isinstance(value, bool):
+            line.append(f"--{name}" if value else f"--no-{name}")
+        elif name == "tile" and isinstance(value, list):
+            line.append(f"--tile={'x'.join(map(str, value))}")
+        elif isinstance(value, list) and value:
+            line += [f"--{name}", *map(str, value)]
+        elif value not in (None, []):
+            line.append(f"--{name}={value}")
+    parser.prog = str(path)
+    parser.parse_args(line)
 
 
 def can_resume(folder: Path) -> bool:
@@ -250,7 +253,7 @@ def can_resume(folder: Path) -> bool:
     """
     if state_paths(folder):
         return True
-    if [path for path in folder.glob("checkpoint_*.pt") if path.name != "checkpoint_0.pt"]:
+    if any(re.fullmatch(r"checkpoint_[1-9]\d*\.pt", path.name) for path in folder.glob("*")):
         raise ValueError(
             f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
             "to delete them and start again, or another --output_dir with --weights"

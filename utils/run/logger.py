@@ -113,7 +113,7 @@ class TensorBoard(Log):
 
     def __init__(self, folder: Path, epochs: int, resumed_at: int | None):
         self.epochs = epochs
-        threading.excepthook = silence_disk_errors
+        self.previous_hook, threading.excepthook = threading.excepthook, self.silence_disk_errors
         wait_for_a_later_second(folder)
         self.events = SummaryWriter(str(folder), flush_secs=10, purge_step=resumed_at)
 
@@ -146,6 +146,12 @@ class TensorBoard(Log):
     def close(self) -> None:
         """Close the file."""
         self.events.close()
+        threading.excepthook = self.previous_hook
+
+    def silence_disk_errors(self, error: threading.ExceptHookArgs) -> None:
+        """Keep TensorBoard's thread from printing an error that the main thread reports as well."""
+        if not issubclass(error.exc_type, OSError):
+            self.previous_hook(error)
 
 
 class Console(Log):
@@ -184,7 +190,7 @@ class Console(Log):
             )
 
     def warn_of_collapse(self, losses: Losses) -> bool:
-        """Say so if most latent dimensions carry nothing; return whether that is the case."""
+        """Warn if most latent dimensions carry nothing; return whether that is the case."""
         kl = losses.kl_by_dimension
         unused = sum(nats < UNUSED_NATS for nats in kl)
         if 2 * unused > len(kl):
@@ -224,9 +230,3 @@ def wait_for_a_later_second(folder: Path) -> None:
     newest = max((int(name[3]) for name in names if name[3].isdecimal()), default=0)
     while newest == int(time.time()):
         time.sleep(0.01)
-
-
-def silence_disk_errors(error: threading.ExceptHookArgs) -> None:
-    """Keep TensorBoard's thread from printing an error that the main thread reports as well."""
-    if not issubclass(error.exc_type, OSError):
-        threading.__excepthook__(error)

@@ -139,7 +139,7 @@ class Recorder:
             self.writer.check()
 
     def put_state(self) -> None:
-        """Have the state written, after the logs: it must never know of more epochs than they."""
+        """Have the state written, after the logs: it must never be ahead of them."""
         self.read()
         self.writer.put(self.history.flush)
         self.writer.put(self.tensorboard.flush)

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from model import VAE
 from utils.data_utils import check_sprites
 from utils.files import read_verified, sum_path, verify
 from utils.run.checkpoint import first_line, write_tensors
-from utils.run.folder import state_paths, unfinished_files
+from utils.run.folder import FREE, state_paths, unfinished_files
 from utils.training.augment import Augmentation
 from utils.training.engine import Progress
 
@@ -28,20 +28,12 @@ KEPT = 2
 TIME_SHARE = 0.02  # of a run that writing its states may take
 
 
-class Stateful(Protocol):
-    """Whatever has a state dict: a model, an optimiser, a running average."""
-
-    def state_dict(self) -> dict: ...
-
-    def load_state_dict(self, state_dict: dict) -> object: ...
-
-
 @dataclass(frozen=True)
 class Training:
     """Everything that training changes."""
 
-    model: Stateful
-    optimizer: Stateful
+    model: VAE
+    optimizer: torch.optim.Optimizer
     progress: Progress
 
 
@@ -121,6 +113,7 @@ def restore(folder: Path, training: Training, identity: Identity) -> list[str]:
     """
     state, path, lines = load(folder)
     check_sprites(state["sprites"], identity.sprites)
+    check_settings(state["args"], identity.settings, folder)
     training.model.load_state_dict(state["trained"]["model"])
     training.optimizer.load_state_dict(state["trained"]["optimizer"])
     progress = training.progress
@@ -130,6 +123,17 @@ def restore(folder: Path, training: Training, identity: Identity) -> list[str]:
         remove_state(useless)
     lines += changed_conditions(state["conditions"], identity.conditions)
     return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
+
+
+def check_settings(known: dict[str, object], now: dict[str, object], folder: Path) -> None:
+    """Raise ValueError if the arguments of a run are not those that its state was written with."""
+    changes = [
+        f"{name} was {known[name]} and is {now[name]}"
+        for name in sorted(known.keys() & now.keys() - FREE)
+        if known[name] != now[name]
+    ]
+    if changes:
+        raise ValueError(f"{folder / 'args.json'} was changed ({', '.join(changes)}); undo that")
 
 
 def changed_conditions(known: dict[str, object], now: dict[str, object]) -> list[str]:
@@ -180,9 +184,9 @@ class Clock:
         self.cost = 0.0  # seconds of the last writing
 
     def is_due(self, epochs_done: int) -> bool:
-        """Return whether a state is due after so many epochs; after the first one is, always.
+        """Return whether a state is due after so many epochs; after the first, one always is.
 
-        From a state that is due by time, the time to the next one counts.
+        When one is due by time, the timer restarts.
         """
         now, wait = time.perf_counter(), max(self.cost, 0.1) / TIME_SHARE
         if self.period is not None and epochs_done > 1:

@@ -88,7 +88,8 @@ def decode_chunks(
         yield from results
     except BrokenProcessPool:
         raise ChildProcessError(
-            f"a process that decodes {source} died (is memory short?); start again"
+            f"a process that decodes {source} died (is memory short, or does a script of yours "
+            "lack its __main__ guard?)"
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)

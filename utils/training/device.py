@@ -89,7 +89,7 @@ def why_no_cuda() -> str:
 def products_in(precision: str, device_type: str) -> Iterator[None]:
     """Compute fp32 products of this context in TF32, where that is the precision and CUDA has it.
 
-    TF32 has the range of fp32 and ten bits after the point. The setting is the process's: what
+    TF32 has the range of fp32 and a 10-bit mantissa. The setting is the process's: what
     another thread multiplies meanwhile (a picture, say) is in TF32 as well.
     """
     if precision != "tf32" or device_type != "cuda":

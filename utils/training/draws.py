@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+# Streams of random numbers besides those of the epochs: no epoch has three numbers.
+HELD_OUT, PRIOR, SAMPLER, SOLVE = ((0, stream) for stream in (1, 2, 3, 4))
+
 
 def epoch_draws(
     seed: int,
@@ -55,11 +58,11 @@ def held_out_noise(seed: int, num_sprites: int, latent_size: int) -> Tensor:
     -------
     eps : Tensor, shape (num_sprites, latent_size), float32, from N(0, I)
     """
-    generator = np.random.default_rng((seed, 0, 1))  # no epoch has three numbers
+    generator = np.random.default_rng((seed, *HELD_OUT))
     return torch.from_numpy(generator.standard_normal((num_sprites, latent_size), np.float32))
 
 
 def prior_noise(seed: int, num_samples: int, latent_size: int) -> Tensor:
     """Return latents from the prior N(0, I), float32 (num_samples, latent_size)."""
-    generator = np.random.default_rng((seed, 0, 2))
+    generator = np.random.default_rng((seed, *PRIOR))
     return torch.from_numpy(generator.standard_normal((num_samples, latent_size), np.float32))

@@ -36,10 +36,18 @@ class RecipeParser(Parser):
     """A Parser in which --recipe sets the defaults of the other arguments."""
 
     def parse_args(self, args=None, namespace=None):
-        """Read the recipe alone, and then everything with a fresh parser that has its defaults."""
+        """Read the recipe alone, and then everything with a fresh parser that has its defaults.
+
+        The names of the arguments that were typed, default or not, are kept as `typed`.
+        """
         only_recipe = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         only_recipe.add_argument("--recipe", nargs="?")
         recipe = only_recipe.parse_known_args(args)[0].recipe
         fresh = deepcopy(self)
         fresh.set_defaults(**RECIPES.get(recipe, {}))  # an unknown one is refused below
-        return super(RecipeParser, fresh).parse_args(args, namespace)
+        parsed = super(RecipeParser, fresh).parse_args(args, namespace)
+        untouched = object()
+        filled = argparse.Namespace(**dict.fromkeys(vars(parsed), untouched))
+        super(RecipeParser, fresh).parse_args(args, filled)
+        parsed.typed = {name for name, value in vars(filled).items() if value is not untouched}
+        return parsed

@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from model import VAE, linear_layers
+from utils.training.draws import SOLVE
 
 MAX_SPRITES = 4096  # that the components are of; of more, every second, third, ...
 LEAST_VARIANCE = 1e-3  # of a component, squared pixel values: less is invisible, or rounding
@@ -69,7 +70,7 @@ def start_solved(model: VAE, sprites: Tensor, seed: int) -> None:
     model.encoder[-1].weight.zero_()  # the random units have no say yet
     model.encoder[-1].bias[model.latent_size :] = 2 * np.log(SIGMA)
     encode_as_pca(model, sprites, None)
-    rng = np.random.default_rng((seed, 0, 3))  # the same numbers for blocks of any length
+    rng = np.random.default_rng((seed, *SOLVE))  # the same numbers for blocks of any length
     gram = products = 0
     for block in sprites.split(BLOCK):
         x = block.flatten(1).cpu().float() / 255  # (B, values)
