@@ -29,7 +29,7 @@ from utils.latents.runs import (
     run_sprites,
 )
 from utils.pictures.explorer.page import ATLAS_COLUMNS, atlas, write_page
-from utils.pictures.explorer.weights import Packed, page_psnr, smallest, with_packed
+from utils.pictures.explorer.weights import LEAST_PSNR, Packed, page_psnr, smallest, with_packed
 from utils.pictures.export import BACKGROUND
 from utils.training.engine import evaluate
 
@@ -116,12 +116,13 @@ def pack_networks(
         return {"encoder alone": page_psnr(model, model, mu[some], page_z)}
 
     packed = {}
-    packed["decoder"], psnrs = smallest(
-        model, "decoder", torch.cat(list(latents.values())), decoder_psnrs
-    )
+    # Two networks with equal errors err twice as much, which is 3 dB.
+    least = LEAST_PSNR + 3 * with_encoder
+    z = torch.cat(list(latents.values()))
+    packed["decoder"], psnrs = smallest(model, "decoder", z, decoder_psnrs, least)
     if with_encoder:
         x = to_float(shown.pixels[some])
-        packed["encoder"], found = smallest(model, "encoder", x, encoder_psnrs)
+        packed["encoder"], found = smallest(model, "encoder", x, encoder_psnrs, least)
         both = with_packed(model, packed)
         found["both"] = page_psnr(model, both, mu[some], encode(both, shown.pixels[some]))
         psnrs |= found

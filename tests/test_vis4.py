@@ -188,6 +188,40 @@ def test_a_png_is_fitted_as_by_the_loader(opened, tmp_path, size):
     assert np.array_equal(shown[..., :3], expected)
 
 
+def test_a_dropped_png_is_drawn_and_mixed(opened, trained):
+    watched = opened()
+    page = watched.page
+    png = list((trained / "figure" / "003.png").read_bytes())
+    page.evaluate(
+        """(png) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([Uint8Array.from(png)], "own.png"));
+          document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }""",
+        png,
+    )
+    watched.wait_for("document.querySelectorAll('#mixed button').length === 5")
+    assert page.is_visible("#draw") and "nats" in page.locator("#posterior").text_content()
+    before = page.locator("#posterior").text_content()
+    box = page.locator("#drawing").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 180, steps=4)
+    page.mouse.up()
+    watched.wait_for(f"byId('posterior').textContent !== {before!r}")
+    page.locator("#mixed button").first.click()
+    assert page.locator("#hand-name").text_content().startswith("Half the drawing, half ")
+
+
+def test_a_file_that_is_no_picture(opened, tmp_path):
+    (tmp_path / "own.png").write_text("no picture")
+    page = opened().page
+    page.click("#tab-draw")
+    page.set_input_files("#file", tmp_path / "own.png")
+    page.wait_for_timeout(300)
+    assert "cannot be read" in page.locator("#said").text_content()
+
+
 # ---- what a person does
 
 
@@ -348,7 +382,19 @@ def test_fingers(opened):
     before = page.evaluate("addressOf(hand.z)")
     box = page.locator("#map-canvas").bounding_box()
     page.touchscreen.tap(box["x"] + 30, box["y"] + 200)
-    assert page.evaluate("addressOf(hand.z)") != before
+    taken = page.evaluate("addressOf(hand.z)")
+    assert taken != before
+
+    # Two fingers that part zoom, and take nothing.
+    seen = page.locator("#map-canvas").screenshot()
+    touch = page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + 150
+    for kind, apart in (("touchStart", 20), ("touchMove", 40), ("touchMove", 80), ("touchEnd", 0)):
+        points = [{"x": x + side * apart, "y": y, "id": side} for side in (-1, 1) if apart]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_timeout(200)
+    assert page.locator("#map-canvas").screenshot() != seen
+    assert page.evaluate("addressOf(hand.z)") == taken
 
 
 # ---- the script

@@ -154,7 +154,9 @@ class SpriteMap {
     for (const name of ["focus", "blur"]) canvas.addEventListener(name, () => this.draw());
     hand.addEventListener("move", () => {
       if (this.isTaking) return;
-      this.mark = hand.source < 0 ? null : row(places, hand.source, 2);
+      const mark = hand.source < 0 ? null : row(places, hand.source, 2);
+      if (!mark && !this.mark) return; // nothing to draw again while a slider moves
+      this.mark = mark;
       if (this.mark && !this.isSeen(...this.mark)) this.moveTo(...this.mark);
       this.draw();
     });

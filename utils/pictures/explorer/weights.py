@@ -40,9 +40,13 @@ class Packed(NamedTuple):
 
 
 def smallest(
-    model: VAE, name: str, inputs: Tensor, measure: Callable[[VAE], dict[str, float]]
+    model: VAE,
+    name: str,
+    inputs: Tensor,
+    measure: Callable[[VAE], dict[str, float]],
+    least: float = LEAST_PSNR,
 ) -> tuple[Packed, dict[str, float]]:
-    """Return a network in about as few bits as `LEAST_PSNR` allows, and its PSNRs.
+    """Return a network in about as few bits as a PSNR allows, and its PSNRs.
 
     Every layer starts with 8 bits. While that is too coarse, the layer gets two more bits that
     gains most dB per bit.
@@ -55,6 +59,8 @@ def smallest(
         What the network is used on; see `with_bits`.
     measure : callable
         From a model with packed weights to PSNRs in dB, by what they were measured on.
+    least : float
+        What all of them must reach, in dB.
     """
     layers = linear_layers(getattr(model, name))
     means = mean_inputs(getattr(model, name), inputs)
@@ -64,7 +70,7 @@ def smallest(
 
     bits = [FINEST if layer.weight.numel() < SMALL else 8 for layer in layers]
     reached = score(bits)
-    while reached < LEAST_PSNR and min(bits) < FINEST:
+    while reached < least and min(bits) < FINEST:
         tries = []
         for i, layer in enumerate(layers):
             if bits[i] in FINER:
