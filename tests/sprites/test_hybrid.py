@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from utils.sprites import hybrid as hybrid_module
 from utils.sprites.hybrid import drawn, hybrid, largest_part, palette, resized, rim, seam
 from utils.sprites.monsters import draw_monster
 
@@ -69,6 +70,31 @@ def test_any_side(side):
         a, b = a.astype(np.uint8), b.astype(np.uint8)
         for t in (0.1, 0.5, 0.6):
             assert np.array_equal(hybrid(a, b, t), hybrid(b, a, 1 - t))
+
+
+def test_lines_of_one_pixel():
+    for first, second in ((1, 2), (2, 3), (0, 4)):
+        a, b = np.full((2, 5, 5, 3), 255, np.uint8)
+        a[first], b[second, 1:] = 0, 0
+        for turned in (False, True):
+            pair = [sprite.swapaxes(0, 1) if turned else sprite for sprite in (a, b)]
+            assert all(drawn(hybrid(*pair, t)).any() for t in TIMES)
+
+
+def test_the_head_stays_the_same_for_all_t(pairs, monkeypatch):
+    for a, b in pairs:
+        uppers = []
+
+        def spy(upper, lower, share, uppers=uppers):
+            uppers.append(upper)
+            return seam(upper, lower, share)
+
+        monkeypatch.setattr(hybrid_module, "seam", spy)
+        heads, colours_of_a = set(), set(map(tuple, palette(a)[0].tolist()))
+        for t in (0.1, 0.3, 0.5, 0.7, 0.9):
+            hybrid(a, b, t)
+            heads.add(set(map(tuple, palette(uppers[-1])[0].tolist())) <= colours_of_a)
+        assert len(heads) == 1
 
 
 def test_a_hybrid_is_one_part_with_few_colours_and_a_dark_rim(pairs):

@@ -1,5 +1,7 @@
 """As many monsters as are asked for are those that are drawn one by one."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,8 @@ def test_they_are_those_drawn_one_by_one():
 
 def test_processes_draw_as_one_core_does_with_a_progress_bar(monkeypatch, capsys):
     alone = draw_monsters(50, 40)
-    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert np.array_equal(draw_monsters(50, 40), alone) and capsys.readouterr().err == ""
     monkeypatch.setattr(many_monsters, "MANY", 2)
     monkeypatch.setattr(many_monsters, "CHUNK", 15)
     for module in (many_monsters, workers):
@@ -29,6 +32,9 @@ def test_processes_draw_as_one_core_does_with_a_progress_bar(monkeypatch, capsys
     monkeypatch.setattr("utils.sprites.monsters._Sketch", here.append)
     assert np.array_equal(draw_monsters(50, 40), alone) and not here
     assert "/50 " in capsys.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    draw_monsters(3, 40)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("index", [792, 999, 19_999, 500_000])

@@ -50,25 +50,30 @@ def hybrid(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
 
 
 def drawn(sprite: np.ndarray) -> np.ndarray:
-    """Return which pixels are seen on white, bool (S, S)."""
-    return sprite.min(2) <= WHITE - VISIBLE
+    """Return which pixels are seen on white, bool (h, w)."""
+    red, green, blue = np.moveaxis(sprite, 2, 0)
+    return np.minimum(np.minimum(red, green), blue) <= WHITE - VISIBLE
 
 
 def chimera(a: np.ndarray, b: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
     """Return the hybrid of two sprites that are not empty."""
     # The head is that of the one with which the seam through the middle fits better, for all t.
-    pair = moved(a, b, (0.5, 0.5))
+    pair = fitted(a, b, mixed_box(a, b, (0.5, 0.5)))
     head = int(seam(*pair[::-1], 0.5)[1] < seam(*pair, 0.5)[1])
-    pair = moved(a, b, shares)
+    target = mixed_box(a, b, shares)
+    pair = fitted(a, b, target)
     above, _ = seam(pair[head], pair[1 - head], shares[head])
 
-    colours = [inks(sprite) for sprite in pair]
+    colours = [inks(part) for part in pair]
     stats = shares[0] * colours[0].stats + shares[1] * colours[1].stats
     upper, lower = tinted(colours[head], stats), tinted(colours[1 - head], stats)
     picture = largest_part(np.where(above[..., None], upper, lower))
-    outlines = [rim(drawn(sprite)) for sprite in pair]
+    outlines = [rim(drawn(part)) for part in pair]
     picture = outlined(picture, np.where(above, outlines[head], outlines[1 - head]))
-    return fewer_colours(picture, max(len(palette(sprite)[0]) for sprite in (a, b)))
+
+    canvas = np.full_like(a, WHITE)
+    canvas[target[0] : target[1], target[2] : target[3]] = picture
+    return fewer_colours(canvas, max(len(palette(sprite)[0]) for sprite in (a, b)))
 
 
 # ---- places
@@ -80,19 +85,20 @@ def box(sprite: np.ndarray) -> np.ndarray:
     return np.array([rows[0], rows[-1] + 1, columns[0], columns[-1] + 1])
 
 
-def moved(a: np.ndarray, b: np.ndarray, shares: tuple[float, float]) -> list[np.ndarray]:
-    """Return both sprites, their drawn parts moved into the mixture of their boxes."""
-    target = np.rint(shares[0] * box(a) + shares[1] * box(b)).astype(int)
-    return [fit(sprite, target) for sprite in (a, b)]
+def mixed_box(a: np.ndarray, b: np.ndarray, shares: tuple[float, float]) -> np.ndarray:
+    """Return the mixture of the boxes of two sprites, halves rounded up so that none is empty."""
+    return np.floor(shares[0] * box(a) + shares[1] * box(b) + 0.5).astype(int)
 
 
-def fit(sprite: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return a sprite whose drawn part fills the box `target`."""
-    (top, bottom, left, right), canvas = box(sprite), np.full_like(sprite, WHITE)
-    part = resized(sprite[top:bottom, left:right], target[1] - target[0])
-    part = resized(part.swapaxes(0, 1), target[3] - target[2]).swapaxes(0, 1)
-    canvas[target[0] : target[1], target[2] : target[3]] = part
-    return canvas
+def fitted(a: np.ndarray, b: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
+    """Return the drawn parts of both sprites in the size (h, w) of a box."""
+    parts = []
+    for sprite in (a, b):
+        top, bottom, left, right = box(sprite)
+        part = resized(sprite[top:bottom, left:right], target[1] - target[0])
+        part = resized(part.swapaxes(0, 1), target[3] - target[2]).swapaxes(0, 1)
+        parts.append(np.ascontiguousarray(part))
+    return parts
 
 
 def resized(part: np.ndarray, height: int) -> np.ndarray:
@@ -115,39 +121,33 @@ def resized(part: np.ndarray, height: int) -> np.ndarray:
 
 
 def seam(upper: np.ndarray, lower: np.ndarray, share: float) -> tuple[np.ndarray, float]:
-    """Return the seam of least cost between two sprites (S, S, 3).
+    """Return where `upper` is seen (h, w), in about this share, and what the seam costs.
 
-    It has one height in each column, found by dynamic programming, and the cost of Kwatra et al.
-    2003, "Graphcut textures", equation 1, beside what the constants say.
-
-    Returns
-    -------
-    above : ndarray, shape (S, S), bool
-        Where `upper` is seen: at about `share` of the sprite.
-    cost : float
+    The least that a seam can cost that has one height in each column, by dynamic programming. The
+    cost is that of Kwatra et al. 2003, "Graphcut textures", equation 1, and of the constants.
     """
-    side = len(upper)
+    height, width = upper.shape[:2]
     masks = drawn(upper), drawn(lower)
     cost = np.abs(upper.astype(float) - lower).mean(2) / WHITE + CUT * (masks[0] != masks[1])
     ink = masks[0].sum(1) + masks[1].sum(1)
-    heights = np.arange(side + 1)
+    heights = np.arange(height + 1)
     goal = np.interp(share, np.append(0, ink.cumsum()) / ink.sum(), heights)
 
     # Where the seam runs between two rows it pays for both, and where it climbs for both columns.
     rows = np.pad(cost, ((1, 1), (0, 0)))
-    across = rows[:-1] + rows[1:]  # (S + 1, S)
-    across += STRAY * np.square((heights - goal) / np.count_nonzero(ink))[:, None]
-    climb = np.pad((cost[:, :-1] + cost[:, 1:]).cumsum(0), ((1, 0), (0, 0)))  # (S + 1, S - 1)
+    across = rows[:-1] + rows[1:]  # (h + 1, w)
+    across += STRAY * np.square((heights - goal) / height)[:, None]
+    climb = np.pad((cost[:, :-1] + cost[:, 1:]).cumsum(0), ((1, 0), (0, 0)))  # (h + 1, w - 1)
     climb += SLOPE * heights[:, None]
     total, sources = across[:, 0], []
-    for column in range(1, side):
+    for column in range(1, width):
         ways = total + np.abs(climb[:, None, column - 1] - climb[:, column - 1])  # to, from
         sources.append(ways.argmin(1))
-        total = ways.min(1) + across[:, column]
+        total = ways[heights, sources[-1]] + across[:, column]
     line = [int(total.argmin())]
     for source in reversed(sources):
         line.append(int(source[line[-1]]))
-    return np.arange(side)[:, None] < line[::-1], float(total.min())
+    return np.arange(height)[:, None] < line[::-1], float(total.min())
 
 
 # ---- colours
@@ -158,14 +158,14 @@ class Inks(NamedTuple):
 
     rgb: np.ndarray  # (K, 3), uint8
     lab: np.ndarray  # (K, 3), of CIE Lab
-    index: np.ndarray  # (S, S): the colour of each pixel
+    index: np.ndarray  # (h, w): the colour of each pixel
     free: np.ndarray  # (K, 1), bool: may change, because it is neither paper nor dark
     weights: np.ndarray  # (K,): shares of the free ones in the sprite
     stats: np.ndarray  # (5,): of (a, b) of Lab the means, the deviations, and the mean length
 
 
 def inks(picture: np.ndarray) -> Inks:
-    """Return the colours of a picture (S, S, 3)."""
+    """Return the colours of a picture (h, w, 3)."""
     rgb, index, counts = palette(picture)
     lab = to_lab(rgb)
     free = (rgb.min(1) <= WHITE - VISIBLE) & (rgb.max(1) >= DARK)
@@ -177,7 +177,7 @@ def inks(picture: np.ndarray) -> Inks:
 
 
 def palette(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the colours (K, 3), the index of each pixel (S, S), and how many have it (K,)."""
+    """Return the colours (K, 3), the index of each pixel (h, w), and how many have it (K,)."""
     packed = picture.astype(np.int32) @ (1 << 16, 1 << 8, 1)
     packed, index, counts = np.unique(packed, return_inverse=True, return_counts=True)
     rgb = (packed[:, None] >> (16, 8, 0) & 255).astype(np.uint8)
@@ -191,7 +191,7 @@ def to_lab(rgb: np.ndarray) -> np.ndarray:
 
 
 def tinted(own: Inks, stats: np.ndarray) -> np.ndarray:
-    """Return a sprite (S, S, 3) whose colours are moved to the `stats` of others.
+    """Return a picture (h, w, 3) whose colours are moved to the `stats` of others.
 
     Reinhard et al. 2001, "Color transfer between images", in a and b of CIE Lab alone. Between
     two hues lies grey, so the mean length of (a, b) is brought to theirs afterwards.
@@ -235,7 +235,7 @@ def largest_part(picture: np.ndarray) -> np.ndarray:
 
 
 def rim(mask: np.ndarray) -> np.ndarray:
-    """Return the pixels of a mask that have one of four neighbours outside, bool (S, S)."""
+    """Return the pixels of a mask that have one of four neighbours outside, bool (h, w)."""
     framed = np.pad(mask, 1)
     return mask & ~(framed[:-2, 1:-1] & framed[2:, 1:-1] & framed[1:-1, :-2] & framed[1:-1, 2:])
 

@@ -30,7 +30,8 @@ def draw_monsters(count: int, side: int) -> np.ndarray:
     work = partial(draw_chunk, side=side)
     alone = count < MANY or num_cores() == 1
     parts = map(work, chunks) if alone else in_workers(work, chunks, "draws monsters")
-    with tqdm(total=count, desc="Monsters", unit="", leave=False, disable=count < MANY) as bar:
+    hidden = True if count < MANY else None  # None: unless the output is a terminal
+    with tqdm(total=count, desc="Monsters", unit="", leave=False, disable=hidden) as bar:
         for chunk, part in zip(chunks, parts, strict=True):
             pixels[chunk.start : chunk.stop] = part
             bar.update(len(chunk))
