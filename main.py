@@ -33,7 +33,7 @@ NOT_SAVED = ("overwrite", "resume", "typed")  # of a run's arguments
 def add_sprites(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say what the sprites are."""
     add = parser.add_argument_group("sprites").add_argument
-    text = "folder, zip or sheet of PNGs; an empty figure/, or 'monsters', is the built-in sprites"
+    text = "folder, zip or sheet of PNGs; built-in: 'monsters', 'monsters:20000', an empty figure/"
     add("--data_path", default="figure", help=text)
     add("--tile", type=tile, metavar="WxH", help="size of a sheet's tiles, such as 40 or 32x48")
     text = (

@@ -3,6 +3,7 @@
     python test_vae.py
     python test_vae.py --num_samples 200 --save_sprites --palette 16
     python test_vae.py --arithmetic 003MON.png 001MON.png 4
+    python test_vae.py --hybrids 003MON.png 001MON.png
     python test_vae.py --sampler neighbours --finish --metrics
 
 Pictures and metrics.json go to vis/test/. The tests of the code are in tests/; run them by pytest.
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,24 +25,18 @@ from utils.latents.runs import (
     Chosen,
     TrainedRun,
     choose_sprites,
-    creatures,
     encode,
-    known_indices,
     known_split,
     open_run,
     run_sprites,
 )
 from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler
-from utils.measures.metrics import (
-    Closest,
-    measure_reconstructions,
-    measure_samples,
-    summarize,
-)
+from utils.measures.metrics import Closest, measure
 from utils.pictures.album import Album
 from utils.pictures.finish import finisher
 from utils.pictures.palettes import palette
 from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, labelled_rows, titled
+from utils.sprites.hybrid import hybrid
 from utils.training.draws import prior_noise
 from utils.training.engine import decode, reconstruct
 
@@ -50,6 +46,7 @@ COLUMNS = 10
 TRAVERSAL = (-3.0, 3.0, 11)  # from, to, steps
 PLANE_BOUND, PLANE_STEPS = 4.5, 8  # steps along a side
 MANIFOLD_STEPS = 20
+HYBRIDS = 9  # of two sprites, including both
 MEASURED = 500  # samples per sampler, for --metrics
 
 
@@ -57,44 +54,23 @@ def get_args_parser() -> argparse.ArgumentParser:
     """Return the parser of this script's arguments."""
     parser = looking_parser("Put a trained VAE to the test.")
     parser.set_defaults(scale=2)
-    group = parser.add_argument_group("tests")
-    group.add_argument(
-        "--num_samples", type=integer(1, 10000), default=100, help="number of samples"
-    )
-    group.add_argument(
-        "--sampler",
-        choices=SAMPLERS,
-        default="prior",
-        help="where samples come from: the prior, or close to the encoded sprites",
-    )
-    group.add_argument(
-        "--temperature", type=number(0), default=1.0, help="standard deviation of the prior"
-    )
-    group.add_argument("--seed", type=integer(0), default=41, help="seed of the samples")
-    group.add_argument(
-        "--sprites",
-        nargs=2,
-        metavar=("FROM", "TO"),
-        help="index, name or path: the first is traversed, the two interpolated; 1 9 if left out",
-    )
-    group.add_argument(
-        "--steps", type=integer(2, 1000), default=20, help="sprites of the interpolation"
-    )
-    group.add_argument(
-        "--plane",
-        nargs=2,
-        type=integer(0),
-        metavar=("I", "J"),
-        help="latent dimensions of the plane; the two most used if left out",
-    )
-    group.add_argument(
-        "--arithmetic", nargs=3, metavar=("A", "B", "C"), help="sprites: show A - B + C"
-    )
-    group.add_argument(
-        "--metrics",
-        action="store_true",
-        help="measure how close samples are to sprites, and show those closest to one",
-    )
+    add = parser.add_argument_group("tests").add_argument
+    add("--num_samples", type=integer(1, 10000), default=100, help="number of samples")
+    text = "where samples come from: the prior, or close to the encoded sprites"
+    add("--sampler", choices=SAMPLERS, default="prior", help=text)
+    text = "standard deviation of the prior"
+    add("--temperature", type=number(0), default=1.0, help=text)
+    add("--seed", type=integer(0), default=41, help="seed of the samples")
+    text = "index, name or path: the first is traversed, the two interpolated; 1 9 if left out"
+    add("--sprites", nargs=2, metavar=("FROM", "TO"), help=text)
+    add("--steps", type=integer(2, 1000), default=20, help="sprites of the interpolation")
+    text = "latent dimensions of the plane; the two most used if left out"
+    add("--plane", nargs=2, type=integer(0), metavar=("I", "J"), help=text)
+    add("--arithmetic", nargs=3, metavar=("A", "B", "C"), help="sprites: show A - B + C")
+    text = "sprites: show what code alone makes of them, and what the model decodes between"
+    add("--hybrids", nargs=2, metavar=("A", "B"), help=text)
+    text = "measure reconstructions, and how close samples are to sprites; show the closest"
+    add("--metrics", action="store_true", help=text)
     add = parser.add_argument_group("files").add_argument
     add("--save_sprites", action="store_true", help="also write each sprite as a separate PNG")
     add("--save_sheet", action="store_true", help="also write all sprites as one sheet")
@@ -178,7 +154,8 @@ def main(args: argparse.Namespace) -> None:
     parts = known_split(run, sprites)
 
     # Numbers first, because some pictures show them.
-    metrics, closest = measure(args, run, sprites, parts)
+    kinds = ("prior", args.sampler) if args.metrics else ()
+    metrics, closest = measure(run, sprites, parts, kinds=kinds, count=MEASURED, seed=args.seed)
 
     # Every test that applies is plotted before anything is written.
     context = Context(args, run, sprites, parts, ends, metrics, closest)
@@ -198,26 +175,6 @@ def main(args: argparse.Namespace) -> None:
     if args.save_sheet:
         album.add_sheet(named_images(context), TRAVERSAL[2], args.palette)
     album.announce(args.show)
-
-
-def measure(
-    args: argparse.Namespace, run: TrainedRun, sprites: Sprites, parts: dict[str, Tensor]
-) -> tuple[dict, Closest | None]:
-    """Return what goes into metrics.json and, with --metrics, the samples closest to a sprite."""
-    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
-    if not args.metrics:
-        return metrics, None
-    metrics |= measure_reconstructions(run.model, parts, run.settings)
-    samplers = {kind: run_sampler(run, sprites, kind) for kind in ("prior", args.sampler)}
-    decoded = {
-        kind: decode(run.model, draw_latents(sampler, MEASURED, args.seed))
-        for kind, sampler in samplers.items()
-    }
-    index = next(iter(known_indices(run, sprites).values()))
-    groups = creatures([sprites.names[i] for i in index])
-    turned = bool(run.settings.get("augment"))
-    metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
-    return metrics, closest
 
 
 def named_images(context: Context) -> dict[str, dict[str, Tensor]]:
@@ -296,12 +253,30 @@ def plot_arithmetic(context: Context) -> Figure | None:
     """Plot A - B + C next to its three terms."""
     if not context.args.arithmetic:
         return None
-    terms = choose_sprites(context.sprites, context.args.arithmetic, ())
+    terms = choose_sprites(context.sprites, context.args.arithmetic, (), option="--arithmetic")
     a, b, c = encode(context.run.model, terms.pixels)
     result = to_uint8(context.paint((a - b + c)[None]))
     captions = [f"{sign} {name}" for sign, name in zip(" -+", terms.names, strict=True)]
     images = torch.cat([terms.pixels, result])
     return titled("Arithmetic", captioned(images, [*captions, "= decoded"], 4, context.args.scale))
+
+
+def plot_hybrids(context: Context) -> Figure | None:
+    """Plot what code alone makes of two sprites over what the model decodes between them."""
+    if not context.args.hybrids:
+        return None
+    ends = choose_sprites(context.sprites, context.args.hybrids, (), option="--hybrids")
+    a, b = ends.pixels.permute(0, 2, 3, 1).numpy()
+    drawn = np.stack([hybrid(a, b, i / (HYBRIDS - 1)) for i in range(HYBRIDS)])
+    decoded = context.paint(path(*encode(context.run.model, ends.pixels), HYBRIDS))
+    model = "the model, finished" if context.args.finish else "the model"
+    rows = [("code alone", torch.from_numpy(drawn).permute(0, 3, 1, 2)), (model, decoded)]
+    return titled(
+        "Hybrids",
+        labelled_rows(rows, context.args.scale),
+        "from {} to {}: above, code mixes their pixels, without a model; below, the model decodes "
+        "mixtures of their latents".format(*ends.names),
+    )
 
 
 def plot_manifold(context: Context) -> Figure | None:
@@ -332,10 +307,11 @@ TESTS = {
     "interpolation": plot_interpolation,
     "plane": plot_plane,
     "arithmetic": plot_arithmetic,
+    "hybrids": plot_hybrids,
     "manifold": plot_manifold,
     "nearest": plot_closest,
 }
-RIGHT_COLUMN = ("traversal", "interpolation", "arithmetic", "nearest")  # of the overview
+RIGHT_COLUMN = ("traversal", "interpolation", "arithmetic", "hybrids", "nearest")  # of the overview
 
 
 def overview(figures: dict[str, Figure]) -> Figure:

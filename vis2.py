@@ -2,6 +2,7 @@
 
     python vis2.py
     python vis2.py --sprites 001MON.png 004MON.png 7 8 --steps 12
+    python vis2.py --near 001MON.png
 
 The grid is decoded from bilinear mixtures of the four latent means, so its corners are
 reconstructions. The four originals stand next to them.
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from utils.cli import add_corners, looking_parser, run_script
 from utils.latents.interpolation import surface
-from utils.latents.runs import choose_sprites, encode, open_run, run_sprites
+from utils.latents.runs import choose_corners, encode, open_run, run_sprites
 from utils.pictures.album import Album
 from utils.pictures.finish import finisher
 from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, shorten
@@ -36,7 +37,8 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Plot the grid with its four originals."""
     run = open_run(args.run, args.checkpoint)
-    corners = choose_sprites(run_sprites(run, args.data_path), args.sprites, DEFAULT_SPRITES)
+    sprites = run_sprites(run, args.data_path)
+    corners = choose_corners(sprites, args.sprites, args.near, DEFAULT_SPRITES)
     z = surface(encode(run.model, corners.pixels), args.steps)
     mixtures = finisher(args.finish)(decode(run.model, z.flatten(0, 1)))
 

@@ -2,6 +2,7 @@
 
     python vis3.py
     python vis3.py --sprites 001MON.png 004MON.png 7 8
+    python vis3.py --near 001MON.png
 
 "In the Euclidean latent space of a VAE the two look alike": judge for yourself. The same four
 corners are mixed by LERP (bilinear) and by SLERP (along the edges, then between them), and the
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from utils.cli import add_corners, looking_parser, run_script
 from utils.latents.interpolation import angle, lerp, path, slerp, surface
-from utils.latents.runs import Chosen, choose_sprites, encode, open_run, run_sprites
+from utils.latents.runs import Chosen, choose_corners, encode, open_run, run_sprites
 from utils.pictures.album import Album
 from utils.pictures.finish import finisher
 from utils.pictures.plot import (
@@ -61,7 +62,8 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Plot both grids, their difference and the norms; write the numbers."""
     run = open_run(args.run, args.checkpoint)
-    corners = choose_sprites(run_sprites(run, args.data_path), args.sprites, DEFAULT_SPRITES)
+    sprites = run_sprites(run, args.data_path)
+    corners = choose_corners(sprites, args.sprites, args.near, DEFAULT_SPRITES)
     mu = encode(run.model, corners.pixels)
 
     # Both grids, and where they differ.

@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def path(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("plain_loop", "train_speed", "time_to_quality"):
+    for name in ("plain_loop", "train_speed", "time_to_quality", "measures"):
         sys.modules.pop(name, None)
 
 
@@ -119,6 +119,16 @@ def test_the_start_is_that_of_the_arguments(sprite_folder):
     assert torch.equal(again.decoder[6].weight, weights["solve"])
     assert not torch.equal(weights["solve"], weights["data"])
     assert not torch.equal(weights["data"], weights["torch"])
+
+
+def test_measures_of_sprites_made_bad(run_script):
+    import measures
+
+    code, out, err = run_script(measures, "--data_path", "monsters:120", "--pairs", 10)
+    assert code == 0, err
+    rows = {row.split("|")[1].strip(): row for row in out.splitlines() if row.startswith("|")}
+    assert rows["blurred by 3x3"] != rows["held-out sprites"]
+    assert "| 10 |" in rows["hybrids, t = 0.5"] and len(rows) == 2 + 7
 
 
 def test_both_loops_are_timed(sprite_folder):

@@ -1,3 +1,4 @@
+import os
 import zipfile
 
 import numpy as np
@@ -15,6 +16,7 @@ from utils.data_utils import (
     fingerprints,
     load_sprite,
     load_sprites,
+    num_built_in,
     number_of,
     split,
 )
@@ -115,6 +117,37 @@ def test_a_zip_of_ones_own_called_monsters(sprite_folder, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     zip_folder(sprite_folder, tmp_path / "monsters.zip")
     assert load_sprites("monsters").source == "monsters.zip"
+
+
+def test_as_many_monsters_as_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sprites = load_sprites("monsters:1002")
+    first = load_sprites("monsters")
+    assert torch.equal(sprites.pixels[:792], first.pixels) and sprites.names[:792] == first.names
+    assert sprites.source == "built-in:monsters:1002" and "1002 built-in" in sprites.notes[0]
+    assert sprites.names == sorted(set(sprites.names)) and len(sprites.names) == 1002
+    assert len({number_of(name) for name in sprites.names}) == 1002  # each is a creature
+    few = load_sprites("monsters:5")
+    assert torch.equal(load_sprites(few.source).pixels, first.pixels[:5])
+    assert load_sprites("monsters:792").source == first.source
+    (tmp_path / "monsters").mkdir()  # of one's own, which has another name
+    assert num_built_in("monsters:5") == 5 and num_built_in("monsters") == 0
+
+
+@pytest.mark.parametrize("number", ["0", "x", "", "-3", "1000000", "1e4", " 5", "٣"])
+def test_numbers_of_monsters_that_are_none(number):
+    with pytest.raises(ValueError, match="a whole one from 1 to 999999"):
+        load_sprites(f"monsters:{number}")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names have no colon on Windows")
+def test_a_folder_of_ones_own_with_a_number(sprite_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sprite_folder.rename(tmp_path / "monsters:12")
+    with pytest.raises(ValueError, match=r"is a folder or file here; call it \./monsters:12$"):
+        load_sprites("monsters:12")
+    own = load_sprites("./monsters:12")
+    assert own.names[0] == "000.png" and load_sprites(own.source).names == own.names
 
 
 def test_monsters_fit_any_square():

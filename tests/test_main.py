@@ -14,6 +14,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import main
+import vis2
 from model import MODELS, VAE
 from utils.pictures.plot import MARGIN
 from utils.run.checkpoint import load_model
@@ -315,6 +316,19 @@ def test_an_empty_figure_trains_on_the_monsters(tmp_path):
     assert "epoch 0: loss" in done.stdout  # a line instead of a bar, for this is a pipe
     folder = tmp_path / "output_dir_lr0.0005_epoch1_latent16_hidden16"
     assert json.loads((folder / "args.json").read_text())["data_path"] == "built-in:monsters"
+
+
+def test_a_number_of_monsters_is_found_again(run_script):
+    arguments = ("--epoch", 1, "--hidden_size", 8, "--device", "cpu", "--data_path")
+    assert run_script(main, *arguments, "monsters:30")[0] == 0
+    (file,) = Path().glob("output_dir*/args.json")
+    assert json.loads(file.read_text())["data_path"] == "built-in:monsters:30"
+    code, out, err = run_script(main, "--resume", file.parent)
+    assert code == 0 and "is finished" in out and err == ""
+    code, _, err = run_script(vis2, "--near", 29)
+    assert (code, err) == (0, "")  # not a word about other sprites
+    code, _, err = run_script(main, *arguments, "monsters:0")
+    assert code == 2 and "from 1 to 999999" in err and err.count("\n") == 1
 
 
 def test_help_and_errors_of_the_parser_do_not_import_torch(tmp_path):

@@ -19,6 +19,7 @@ from utils.data_utils import load_sprites
 from utils.latents.runs import encode
 from utils.pictures.plot import MARGIN, grid
 from utils.run.checkpoint import load_model, save_weights
+from utils.sprites.hybrid import hybrid
 from utils.training.engine import decode
 
 from .conftest import write_sprites
@@ -220,6 +221,22 @@ def test_corners_of_the_grid_are_the_decoded_corners(script):
     assert left[0] < 80  # the original stands at the left, outside the grid
 
 
+@pytest.mark.parametrize("module", [vis2, vis3])
+def test_corners_near_a_sprite(script, module):
+    arguments = ("--steps", 3, "--scale", 1)
+    assert script(module, "--near", "004.png", *arguments)[0] == 0
+    files = [path for path in Path("vis").rglob("*") if path.is_file()]
+    near = [path.read_bytes() for path in files]
+    x = load_sprites("figure").pixels
+    squared = (x.float() - x[4].float()).square().sum((1, 2, 3))
+    script(module, "--sprites", *squared.argsort()[:4].tolist(), *arguments)
+    assert near == [path.read_bytes() for path in files]
+    code, _, err = script(module, "--near", 40)
+    assert code == 2 and "--near 40: there are 12 sprites" in err
+    code, _, err = script(module, "--near", 4, "--sprites", 1, 2, 3, 4)
+    assert code == 2 and "not allowed with" in err
+
+
 def test_a_walk_around_the_edge():
     assert vis2.edge_walk(3) == [0, 1, 2, 5, 8, 7, 6, 3, 0]
     assert vis2.edge_walk(2) == [0, 1, 3, 2, 0]
@@ -286,6 +303,26 @@ def test_a_sheet_of_all_that_is_shown(script):
     assert drawn("vis/test/sheet.png").shape == (40 * (1 + 3 + 1), 40 * 11)
     code, _, err = script(test_vae, "--palette", "two.hex")
     assert code == 2 and "--save_sheet" in err
+
+
+def test_hybrids_by_code_and_by_the_model(script):
+    code, _, err = script(test_vae, "--hybrids", "002.png", 7, "--scale", 1)
+    assert code == 0, err
+    picture = drawn("vis/test/hybrids.png")
+    a, b = load_sprites("figure").pixels[[2, 7]].permute(0, 2, 3, 1).numpy()
+    for t in (0, 0.25, 0.5, 1):
+        by_code = torch.from_numpy(hybrid(a, b, t)).permute(2, 0, 1)
+        assert holds(picture, sprite_pixels(by_code, 1))
+    x = load_sprites("figure").pixels[[2, 7]]
+    model = load_model(f"{RUN}/checkpoint_8.pt")
+    mu = encode(model, x)
+    for z in (mu[0], mu.mean(0), mu[1]):
+        assert holds(picture, sprite_pixels(decode(model, z[None])[0], 1))
+    script(test_vae, "--hybrids", 2, 7, "--format", "svg", "--finish")
+    text = Path("vis/test/hybrids.svg").read_text()
+    assert "code alone" in text and "the model, finished" in text
+    code, _, err = script(test_vae, "--hybrids", 2, 99)
+    assert code == 2 and "--hybrids 99: there are 12 sprites" in err
 
 
 def test_sprites_saved_one_by_one(script):
@@ -358,6 +395,7 @@ def test_metrics_of_samples(script, monkeypatch):
     for found in measured.values():
         value, low, high = found["sprite_distance"]
         assert low <= high and value > 0
+        assert found["swd"][0] > 0
         assert 0 <= found["copies"][0] <= 1 and 0 <= found["overlap"][0] <= 1
     first, second = out.split("vis/test")[0].strip().split("\n\n")
     *reconstructions, active = first.split("\n")

@@ -78,11 +78,15 @@ def looking_parser(description: str) -> Parser:
 
 def add_corners(group: argparse._ArgumentGroup) -> None:
     """Add the arguments of a grid between four sprites."""
-    group.add_argument(
+    corners = group.add_mutually_exclusive_group()
+    corners.add_argument(
         "--sprites",
         nargs=4,
         metavar=("TL", "TR", "BL", "BR"),
         help="the corners: index, name or path; 9 10 12 11 if left out",
+    )
+    corners.add_argument(
+        "--near", metavar="SPRITE", help="or one sprite, with its three nearest other creatures"
     )
     group.add_argument("--steps", type=integer(2, 100), default=10, help="sprites along a side")
 

@@ -17,18 +17,20 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from utils.sprites import notes
 from utils.sprites.decode import decode_files, to_square
-from utils.sprites.png import DECODE_ERRORS, decode_png, fit_to_square, reason
+from utils.sprites.many_monsters import draw_monsters
+from utils.sprites.monsters import MAX_MONSTERS, NUM_MONSTERS, monster_name
+from utils.sprites.png import DECODE_ERRORS, decode_png, reason
 from utils.sprites.sheet import cut_sheet
 from utils.sprites.source import CONVERTIBLE, find_source, read_limited, sprite_files
 
 DEFAULT_PATH = "figure"
 BUILT_IN = "monsters"  # the data path of the built-in sprites, where no folder has this name
 BUILT_IN_SOURCE = "built-in:monsters"  # what a run writes down for them: no folder's name
+COUNTED = f"{BUILT_IN}:"  # before a number: so many of them
 
 DIGEST_BYTES = 8  # per sprite: enough to tell a change from none
 MOVED = 1000  # sprites that `divide` moves at once
@@ -57,6 +59,7 @@ def load_sprites(
         A folder (searched with its sub-folders), a `.zip`, or a sheet: one PNG with many sprites.
         For a folder without PNGs, the zip of its name beside it is read. "monsters" means the
         built-in sprites, unless there is a folder or zip of that name; so does an empty `figure/`.
+        "monsters:20000" is as many of them as that.
     image_size : int
         Side of the square in pixels.
     tile : (width, height), optional
@@ -74,10 +77,11 @@ def load_sprites(
         raise ValueError(f"background {background!r}: 'crop' or 'keep'")
     if not str(path):
         raise ValueError("--data_path is empty; name a folder or zip, or 'monsters'")
-    if is_built_in(str(path)):
+    count = num_built_in(str(path))
+    if count:
         if tile is not None:
             raise ValueError("--tile cuts a sheet, not the built-in monsters; name one PNG")
-        return built_in_sprites(image_size)
+        return built_in_sprites(image_size, count)
     source = find_source(Path(path))
     if source.is_file() and source.suffix.lower() == ".png":
         return sheet_sprites(source, image_size, tile, background)
@@ -103,31 +107,45 @@ def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop"
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
-def is_built_in(path: str) -> bool:
-    """Return whether a data path stands for the built-in sprites; the user's own files win."""
+def num_built_in(path: str) -> int:
+    """Return how many built-in sprites a data path stands for; 0 if it is the user's own.
+
+    Raises
+    ------
+    ValueError
+        If it asks for no possible number of them, or a folder has that very name.
+    """
     own = Path(BUILT_IN).is_dir() or Path(f"{BUILT_IN}.zip").is_file()
-    return path == BUILT_IN_SOURCE or (path == BUILT_IN and not own)
+    if path == BUILT_IN_SOURCE or (path == BUILT_IN and not own):
+        return NUM_MONSTERS
+    if not path.startswith((COUNTED, f"{BUILT_IN_SOURCE}:")):
+        return 0
+    if Path(path).exists():
+        raise ValueError(f"--data_path {path} is a folder or file here; call it ./{path}")
+    number = path.rpartition(":")[2]
+    if not (re.fullmatch("[0-9]{1,9}", number) and 1 <= int(number) <= MAX_MONSTERS):
+        raise ValueError(
+            f"--data_path {path}: the number of monsters is a whole one from 1 to {MAX_MONSTERS}"
+        )
+    return int(number)
 
 
 def unmistakable(source: Path) -> str:
     """Return a data path that never stands for the built-in sprites, wherever it is read."""
-    return os.path.join(".", source) if str(source) == BUILT_IN else str(source)
+    mistakable = str(source) == BUILT_IN or str(source).startswith(COUNTED)
+    return os.path.join(".", source) if mistakable else str(source)
 
 
-def built_in_sprites(image_size: int) -> Sprites:
-    """Return the monsters that the repository draws by code."""
-    from utils.sprites.monsters import NUM_MONSTERS, draw_monster, monster_name
-
-    pixels = np.empty((NUM_MONSTERS, 3, image_size, image_size), np.uint8)
-    for index in range(NUM_MONSTERS):
-        monster, _ = fit_to_square(Image.fromarray(draw_monster(index)), image_size)
-        pixels[index] = monster.transpose(2, 0, 1)
+def built_in_sprites(image_size: int, count: int = NUM_MONSTERS) -> Sprites:
+    """Return the first monsters that the repository draws by code."""
+    pixels = torch.from_numpy(draw_monsters(count, image_size))
     note = (
-        f"Sprites: {NUM_MONSTERS} built-in monsters. To train on your own, put PNGs into "
+        f"Sprites: {count} built-in monsters. To train on your own, put PNGs into "
         f"{DEFAULT_PATH}/ or name a folder or zip with --data_path."
     )
-    names = [monster_name(index) for index in range(NUM_MONSTERS)]
-    return Sprites(torch.from_numpy(pixels), names, BUILT_IN_SOURCE, [note])
+    names = [monster_name(index) for index in range(count)]
+    source = BUILT_IN_SOURCE if count == NUM_MONSTERS else f"{BUILT_IN_SOURCE}:{count}"
+    return Sprites(pixels, names, source, [note])
 
 
 def folder_sprites(source: Path, image_size: int, background: str) -> Sprites:

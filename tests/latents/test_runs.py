@@ -7,6 +7,7 @@ from PIL import Image
 
 from model import VAE
 from utils.data_utils import (
+    Sprites,
     digests_by_name,
     fingerprint,
     fingerprints,
@@ -14,7 +15,14 @@ from utils.data_utils import (
     split,
     to_float,
 )
-from utils.latents.runs import choose_sprites, encode, known_split, open_run, run_sprites
+from utils.latents.runs import (
+    choose_corners,
+    choose_sprites,
+    encode,
+    known_split,
+    open_run,
+    run_sprites,
+)
 from utils.run.checkpoint import save_weights
 
 
@@ -66,6 +74,26 @@ def test_sprites_that_there_are_not(sprites, wanted, words):
 def test_a_wrong_number_of_sprites(sprites):
     with pytest.raises(ValueError, match="needs 2 sprites, not 3"):
         choose_sprites(sprites, ["1", "2", "3"], (), count=2)
+
+
+def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
+    values = [10, 11, 30, 33, 90, 12]  # grey sprites, whose distances are those of the numbers
+    pixels = torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(6, 3, 4, 4)
+    names = ["1A.png", "1B.png", "3A.png", "3B.png", "5.png", "9.png"]
+    sprites = Sprites(pixels, names, "", [])
+
+    def corners(near, default=(0, 1, 2, 3)):
+        return choose_corners(sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
+
+    assert corners("1A.png") == [10, 12, 30, 90] == corners("0")
+    assert corners("3B.png") == [33, 12, 11, 90] or corners("3B.png") == [33, 12, 90, 11]
+    assert corners(None) == values[:4]
+    Image.new("RGB", (4, 4), (89, 89, 89)).save(tmp_path / "other.png")
+    assert corners(str(tmp_path / "other.png")) == [89, 90, 33, 12]
+    with pytest.raises(ValueError, match="--near 7: there are 6 sprites"):
+        corners("7")
+    with pytest.raises(ValueError, match="of 3 other creatures there are 1"):
+        choose_corners(Sprites(pixels[:4], names[:4], "", []), None, "0", ())
 
 
 def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):

@@ -55,12 +55,13 @@ def test_processes_decode_as_one_core_does(many_files, tmp_path, monkeypatch, as
 SCRIPT = """
 import sys
 from utils.cli import Parser, run_script
-from utils.sprites import decode
+from utils.sprites import decode, workers
 
 def main(args):
     from pathlib import Path
     from utils.sprites.source import sprite_files
-    decode.MANY, decode.CHUNK, decode.num_cores = 2, 5, lambda: 2
+    decode.MANY, decode.CHUNK = 2, 5
+    decode.num_cores = workers.num_cores = lambda: 2
     folder = Path(args.folder)
     files = {f"{name}{i}": path for name, path in sprite_files(folder).files.items()
              for i in range(4000)}

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from utils.sprites.monsters import NUM_MONSTERS, draw_monster, monster_name
+from utils.sprites.monsters import MAX_MONSTERS, NUM_MONSTERS, draw_monster, monster_name
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +102,17 @@ def test_few_colours(monsters):
     assert max(len(np.unique(picture.reshape(-1, 4), axis=0)) for picture in monsters) <= 30
 
 
-@pytest.mark.parametrize("index", [-1, NUM_MONSTERS, 10**6])
+@pytest.mark.parametrize("index", [-1, MAX_MONSTERS, 10**9])
 @pytest.mark.parametrize("function", [draw_monster, monster_name])
 def test_bad_index(function, index):
-    with pytest.raises(ValueError, match="0 and 791"):
+    with pytest.raises(ValueError, match="0 and 999998"):
         function(index)
 
 
 def test_names():
     assert monster_name(0) == "001MON.png"
     assert monster_name(NUM_MONSTERS - 1) == "792MON.png"
+    assert monster_name(998) == "999MON.png" and monster_name(999) == "MON001000.png"
+    indices = [*range(2000), 9998, 9999, 10**5 - 1, 10**5, MAX_MONSTERS - 1]
+    names = [monster_name(index) for index in indices]
+    assert names == sorted(names) and len(set(names)) == len(names)

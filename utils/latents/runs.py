@@ -32,6 +32,7 @@ from utils.data_utils import (
 from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
+from utils.sprites.near import nearest_others
 
 
 class TrainedRun(NamedTuple):
@@ -143,7 +144,11 @@ def creatures(names: list[str]) -> np.ndarray:
 
 
 def choose_sprites(
-    sprites: Sprites, wanted: list[str] | None, default: tuple[int, ...], count: int | None = None
+    sprites: Sprites,
+    wanted: list[str] | None,
+    default: tuple[int, ...],
+    count: int | None = None,
+    option: str = "--sprites",
 ) -> Chosen:
     """Return sprites by index, by name, or by path to any PNG.
 
@@ -155,6 +160,8 @@ def choose_sprites(
         Indices to use otherwise, modulo the number of sprites.
     count : int, optional
         How many are required.
+    option : str
+        What names them, for messages.
 
     Raises
     ------
@@ -164,25 +171,54 @@ def choose_sprites(
     if wanted is None:
         wanted = [str(index % len(sprites.names)) for index in default]
     if count is not None and len(wanted) != count:
-        raise ValueError(f"--sprites needs {count} sprites, not {len(wanted)}")
-    found = [find_sprite(sprites, text) for text in wanted]
+        raise ValueError(f"{option} needs {count} sprites, not {len(wanted)}")
+    return with_captions(sprites, [find_sprite(sprites, text, option) for text in wanted])
+
+
+def choose_corners(
+    sprites: Sprites, wanted: list[str] | None, near: str | None, default: tuple[int, ...]
+) -> Chosen:
+    """Return four sprites: `choose_sprites`, or one and its three nearest other creatures.
+
+    Raises
+    ------
+    ValueError
+        As in `choose_sprites`, or if there are fewer other creatures.
+    """
+    if near is None:
+        return choose_sprites(sprites, wanted, default)
+    pixels, name = find_sprite(sprites, near, "--near")
+    # It is compared as one more sprite, for it may be a file of its own; the nearest then is not
+    # the sprite itself, because it shows the same creature.
+    everyone = torch.cat([sprites.pixels, pixels[None]]).numpy()
+    groups = creatures([*sprites.names, name])
+    (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
+    if len(indices) < 3:
+        raise ValueError(f"--near {near}: of 3 other creatures there are {len(indices)}")
+    return with_captions(
+        sprites, [(pixels, name), *((sprites.pixels[i], sprites.names[i]) for i in indices)]
+    )
+
+
+def with_captions(sprites: Sprites, found: list[tuple[Tensor, str]]) -> Chosen:
+    """Return sprites, given as pixels and names, with the captions that pictures show."""
     numbers = {name: number for number, name in enumerate(sprites.names)}
     captions = [caption_of(name, numbers.get(name)) for _, name in found]
     return Chosen(torch.stack([pixels for pixels, _ in found]), captions)
 
 
-def find_sprite(sprites: Sprites, wanted: str) -> tuple[Tensor, str]:
+def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str]:
     """Return the pixels and the name of one sprite; see `choose_sprites`."""
     names = sprites.names
     if re.fullmatch(r"-?\d+", wanted):
         if not 0 <= int(wanted) < len(names):
             raise ValueError(
-                f"--sprites {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"
+                f"{option} {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"
             )
         return sprites.pixels[int(wanted)], names[int(wanted)]
     matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
     if len(matches) > 1:
-        raise ValueError(f"--sprites {wanted}: which one of {', '.join(matches)}?")
+        raise ValueError(f"{option} {wanted}: which one of {', '.join(matches)}?")
     if matches:
         return sprites.pixels[names.index(matches[0])], matches[0]
     if Path(wanted).is_file():
@@ -190,7 +226,7 @@ def find_sprite(sprites: Sprites, wanted: str) -> tuple[Tensor, str]:
         return load_sprite(wanted, size), Path(wanted).name
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     hint = f"near it are {', '.join(near)}" if near else f"names run {names[0]} to {names[-1]}"
-    raise ValueError(f"--sprites {wanted}: no sprite of this name among {len(names)}; {hint}")
+    raise ValueError(f"{option} {wanted}: no sprite of this name among {len(names)}; {hint}")
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 LEVEL = 0.95  # probability that an interval covers the truth
-DRAWS, HALVES = 200, 100  # resampled data sets
+DRAWS = 200  # resampled data sets
 SEED = 0
 
 
@@ -28,24 +28,10 @@ def bootstrap(statistic: Callable, *samples: np.ndarray) -> tuple:
     Each sample is resampled with replacement along its first axis, independently of the others.
     Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
     """
-    return middle(statistic, samples, DRAWS, lambda rng, n: rng.integers(0, n, n))
-
-
-def half_samples(statistic: Callable, *samples: np.ndarray) -> tuple:
-    """Return an interval like that of `bootstrap`, from random halves without replacement.
-
-    For statistics of pairs, such as the KID, which are biased when a sample holds duplicates.
-    A half deviates from the whole about as much as the whole deviates from the truth (the
-    delete-d jackknife of Shao and Wu 1989 with d = n / 2).
-    """
-    return middle(statistic, samples, HALVES, lambda rng, n: rng.permutation(n)[: -(-n // 2)])
-
-
-def middle(statistic: Callable, samples: tuple, draws: int, choose: Callable) -> tuple:
-    """Return the ends of the central `LEVEL` of a statistic over randomly chosen subsets."""
     rng = np.random.default_rng(SEED)
     values = [
-        statistic(*(sample[choose(rng, len(sample))] for sample in samples)) for _ in range(draws)
+        statistic(*(sample[rng.integers(0, len(sample), len(sample))] for sample in samples))
+        for _ in range(DRAWS)
     ]
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     return low, high

@@ -7,9 +7,12 @@ import torch
 from torch import Tensor
 
 from model import VAE
+from utils.data_utils import Sprites
+from utils.latents.runs import TrainedRun, creatures, known_indices
+from utils.latents.samplers import draw_latents, run_sampler
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
-from utils.training.engine import evaluate
+from utils.training.engine import decode, evaluate
 
 NUM_CLOSEST = 10  # samples to show
 
@@ -20,6 +23,42 @@ class Closest(NamedTuple):
     samples: Tensor  # (10, 3, S, S), uint8, finished
     sprites: Tensor  # (10, 3, S, S), uint8: the nearest training sprite of each
     ratios: list[float]  # see `samples.nearest_sprites`
+
+
+def measure(
+    run: TrainedRun,
+    sprites: Sprites,
+    parts: dict[str, Tensor],
+    *,
+    kinds: tuple[str, ...],
+    count: int,
+    seed: int,
+) -> tuple[dict, Closest | None]:
+    """Return what goes into metrics.json and, if samples are measured, those closest to a sprite.
+
+    Parameters
+    ----------
+    run, sprites, parts
+        A run, its sprites, and their `known_split`.
+    kinds : tuple of str
+        Samplers whose samples are measured, and reconstructions thoroughly; none for neither.
+    count, seed : int
+        Samples of each, and their seed.
+    """
+    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
+    if not kinds:
+        return metrics, None
+    metrics |= measure_reconstructions(run.model, parts, run.settings)
+    samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
+    decoded = {
+        kind: decode(run.model, draw_latents(sampler, count, seed))
+        for kind, sampler in samplers.items()
+    }
+    index = next(iter(known_indices(run, sprites).values()))
+    groups = creatures([sprites.names[i] for i in index])
+    turned = bool(run.settings.get("augment"))
+    metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
+    return metrics, closest
 
 
 def summarize(model: VAE, parts: dict[str, Tensor]) -> dict:

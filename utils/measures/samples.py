@@ -15,21 +15,14 @@ from scipy.ndimage import binary_fill_holes
 from scipy.stats import wasserstein_distance
 
 from utils.data_utils import to_float
-from utils.measures.intervals import (
-    cell,
-    half_samples,
-    markdown,
-    mean_with_interval,
-    with_intervals,
-)
+from utils.measures.intervals import cell, markdown, mean_with_interval, with_intervals
+from utils.measures.patches import distance_with_interval, projections
 from utils.pictures.finish import largest
 from utils.training.augment import turn_hue
 
 CUTOFF = 0.94  # a pixel belongs to the sprite if its smallest channel is below this
 RAW_CUTOFF = 0.85  # the same for decoded sprites, whose edges are soft
 LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
-KID_COMPONENTS = 32  # of the PCA of the real sprites
-KID_DEGREE = 3
 COPY_RATIO = 1 / 3  # of squared distances: nearest sprite over nearest sprite of another group
 TURNS = 12  # hues that a sprite is compared in, if training turned them
 
@@ -37,7 +30,7 @@ DESCRIPTORS = ("area", "perimeter", "fill", "chroma", "chroma_sd", "luminance_sd
 COLUMNS = {  # of the table: heading and decimals
     "sprite_distance": ("sprite distance", 2),
     **{name: (name.replace("_", " "), 2) for name in DESCRIPTORS},
-    "kid": ("KID, PCA", 4),
+    "swd": ("SWD", 1),
     "copies": ("copies", 3),
     "overlap": ("overlap", 2),
 }
@@ -70,12 +63,12 @@ def measure(
     -------
     dict
         For each set the number of ``pictures`` and, as [value, low, high]: ``sprite_distance``
-        and its seven parts, ``kid``, ``copies`` (a share) and ``overlap`` (mean over pictures).
+        and its seven parts, ``swd`` (see `patches`), ``copies`` (a share) and ``overlap`` (mean
+        over pictures).
     """
     real_descriptors = descriptors(real)
-    features = dict(zip(sets, pca_features(real, *sets.values()), strict=True))
-    (real_features,) = pca_features(real, real)
     real_masks = silhouettes(real)
+    real_patches = projections(channels_last(real), real_masks).sum(0)
 
     measured = {}
     for name, images in sets.items():
@@ -83,13 +76,13 @@ def measure(
         found = descriptors(images, cutoff)
         _, ratio = nearest_sprites(images, variants(real, turned=turned), groups)
         masks = silhouettes(images, cutoff)
-        pair = (features[name], real_features)
         distances = with_intervals(lambda x: sprite_distances(x, real_descriptors), found)
         row = {"pictures": len(images)}
         row |= dict(zip(("sprite_distance", *DESCRIPTORS), distances, strict=True))
         row["copies"] = mean_with_interval(ratio < COPY_RATIO)
         row["overlap"] = mean_with_interval(overlap(masks, [real_masks, real_masks[..., ::-1]]))
-        row["kid"] = [unbiased_mmd(*pair), *map(float, half_samples(unbiased_mmd, *pair))]
+        patches = projections(channels_last(images), masks)
+        row["swd"] = distance_with_interval(patches, real_patches)
         measured[name] = row
     return measured
 
@@ -99,7 +92,7 @@ def table(measured: dict[str, dict]) -> str:
     rows = [
         [name, str(row["pictures"])]
         + [
-            cell(row[key], digits, key in ("sprite_distance", "kid", "copies"))
+            cell(row[key], digits, key in ("sprite_distance", "swd", "copies"))
             for key, (_, digits) in COLUMNS.items()
         ]
         for name, row in measured.items()
@@ -189,43 +182,6 @@ def sprite_distances(found: np.ndarray, real: np.ndarray) -> np.ndarray:
         ]
     )
     return np.array([parts.mean(), *parts])
-
-
-# ---- KID: a distance between two sets
-
-
-def pca_features(real: np.ndarray, *sets: np.ndarray) -> list[np.ndarray]:
-    """Return the first 32 principal components of each set, (N, 32), fitted to the real sprites.
-
-    Divided by the deviation of the first. They see the layout of large areas, and almost nothing
-    of speckle or of hues.
-    """
-    from sklearn.decomposition import PCA  # imported here because it takes a second
-
-    real, *sets = (channels_last(part).reshape(len(part), -1) for part in (real, *sets))
-    pca = PCA(min(KID_COMPONENTS, *real.shape), random_state=0).fit(real)
-    scale = max(np.sqrt(pca.explained_variance_[0]), 1e-9)
-    return [pca.transform(part) / scale for part in sets]
-
-
-def unbiased_mmd(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the unbiased squared maximum mean discrepancy of two sets (N, d) and (M, d).
-
-    Gretton et al. 2012, lemma 6, with the kernel (x.y / d + 1)^3 of the KID (Binkowski et al.
-    2018). On PCA features it is not comparable with the KID of Inception features. It may be
-    slightly negative for similar sets, and is NaN if a set has fewer than two members.
-    """
-    if min(len(x), len(y)) < 2:
-        return float("nan")
-
-    def kernel(a, b):
-        return (a @ b.T / a.shape[1] + 1) ** KID_DEGREE
-
-    within = 0.0
-    for part in (x, y):
-        values = kernel(part, part)
-        within += (values.sum() - np.trace(values)) / (len(part) * (len(part) - 1))
-    return float(within - 2 * kernel(x, y).mean())
 
 
 # ---- copies of training sprites

@@ -3,15 +3,8 @@
 decoded = decode_files(source, files, side=40, background="crop")
 """
 
-import multiprocessing
-import os
-import signal
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -23,11 +16,11 @@ from PIL import Image
 from utils.sprites.background import Colour, background_of, clear_background
 from utils.sprites.png import DECODE_ERRORS, decode_png, fit_to_square, reason
 from utils.sprites.source import open_reader
+from utils.sprites.workers import in_workers, num_cores
 
 WHITE = (255, 255, 255)
 CHUNK = 500  # files per task: 2.4 MB of pixels through a pipe, a tenth of a second
 MANY = 5000  # files, from which on starting processes pays: one core decodes them in a second
-MAX_WORKERS = 61  # of which Windows can wait for no more
 
 
 class Decoded(NamedTuple):
@@ -73,26 +66,12 @@ def decode_chunks(
     """Yield what becomes of each chunk of files, decoded by all cores if there are many."""
     items = iter(files.items())
     chunks = iter(lambda: list(islice(items, CHUNK)), [])
-    workers = min(num_cores(), MAX_WORKERS)
-    if len(files) < MANY or workers == 1:
+    if len(files) < MANY or num_cores() == 1:
         read = open_reader(source)
         yield from (decode_chunk(read, chunk, side, background) for chunk in chunks)
         return
-    # Spawned, not forked: a fork would inherit locks and threads of all imports.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, start_worker)
     work = partial(decode_in_worker, source, side=side, background=background)
-    try:
-        with ctrl_c_held_back():  # while workers start, which inherit it
-            results = pool.map(work, chunks)
-        yield from results
-    except BrokenProcessPool:
-        raise ChildProcessError(
-            f"a process that decodes {source} died (is memory short, or does a script of yours "
-            "lack its __main__ guard?)"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+    yield from in_workers(work, chunks, f"decodes {source}")
 
 
 def decode_chunk(
@@ -143,42 +122,7 @@ def to_square(
     return *fit_to_square(clear_background(image, colour), side), colour
 
 
-# ---- worker processes
-
-
-def num_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on a Mac, nor on Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def ctrl_c_held_back() -> Iterator[None]:
-    """Block Ctrl-C for this thread and the processes that it starts; Windows has no such thing.
-
-    A terminal sends it to all processes, and only this one shall answer.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end with it: nobody else ends workers if it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def end_with_parent() -> None:
-    """Wait for the parent to end, and end this process."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+# ---- in a worker process
 
 
 @cache

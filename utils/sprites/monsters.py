@@ -1,7 +1,7 @@
-"""Draws 792 original pixel monsters by code: the training set of those who have no sprites.
+"""Draws original pixel monsters by code: the training set of those who have no sprites.
 
-A monster is a body plan of `bestiary`, drawn from back to front in four colour ramps. To see all of
-them on one sheet::
+A monster is a body plan of `bestiary`, drawn from back to front in four colour ramps. There
+are 792 if nobody asks for more; to see these on one sheet::
 
     rows = [np.hstack([draw_monster(33 * i + j) for j in range(33)]) for i in range(24)]
     PIL.Image.fromarray(np.vstack(rows)).save("monsters.png")
@@ -15,7 +15,8 @@ import numpy as np
 
 from utils.sprites import bestiary
 
-NUM_MONSTERS = 792
+NUM_MONSTERS = 792  # if nobody asks for more
+MAX_MONSTERS = 999_999  # whose names sort in order
 SIZE = 40
 SEED = 20240  # another number gives 792 other monsters
 GROUND = 30  # the canvas row of the outline under the feet
@@ -256,7 +257,7 @@ def _palette(s, index):
 
 
 def draw_monster(index: int) -> np.ndarray:
-    """Draw monster 0 to ``NUM_MONSTERS - 1``: RGBA, (40, 40, 4), uint8, alpha 0 or 255."""
+    """Draw a monster, which depends on its index alone: RGBA, (40, 40, 4), alpha 0 or 255."""
     _check(index)
     sketch = _Sketch(np.random.default_rng((SEED, index)), index)
     sketch.draw(sketch.pick(PLANS))
@@ -264,12 +265,16 @@ def draw_monster(index: int) -> np.ndarray:
 
 
 def monster_name(index: int) -> str:
-    """Return the file name of a monster, which counts from 1: ``"001MON.png"``."""
+    """Return the file name of a monster, which counts from 1: ``"001MON.png"``.
+
+    From 1,000 on ``"MON001000.png"``, so that names sort in the order of numbers.
+    """
     _check(index)
-    return f"{index + 1:03d}MON.png"
+    number = index + 1
+    return f"{number:03d}MON.png" if number < 1000 else f"MON{number:06d}.png"
 
 
 def _check(index):
     """Raise ValueError if there is no monster of that index."""
-    if not 0 <= index < NUM_MONSTERS:
-        raise ValueError(f"a monster's index is between 0 and {NUM_MONSTERS - 1}, not {index}")
+    if not 0 <= index < MAX_MONSTERS:
+        raise ValueError(f"a monster's index is between 0 and {MAX_MONSTERS - 1}, not {index}")

@@ -1,0 +1,88 @@
+"""Work for all cores: chunks go to processes, and what they return comes back in order. No torch.
+
+for part in in_workers(work, chunks, "draws monsters"): ...
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+Chunk, Result = TypeVar("Chunk"), TypeVar("Result")
+
+MAX_WORKERS = 61  # of which Windows can wait for no more
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on a Mac, nor on Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_workers(
+    work: Callable[[Chunk], Result], chunks: Iterable[Chunk], what: str
+) -> Iterator[Result]:
+    """Yield what a function of this project, or a partial of one, makes of each chunk, in order.
+
+    Parameters
+    ----------
+    work : callable
+        Importable by other processes.
+    chunks : iterable
+        Of what is sent to them.
+    what : str
+        What a worker does, such as "draws monsters", for the line if one dies.
+
+    Raises
+    ------
+    ChildProcessError
+        If a worker dies.
+    """
+    # Spawned, not forked: a fork would inherit locks and threads of all imports.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(num_cores(), MAX_WORKERS), context, start_worker)
+    try:
+        with ctrl_c_held_back():  # while workers start, which inherit it
+            results = pool.map(work, chunks)
+        yield from results
+    except BrokenProcessPool:
+        raise ChildProcessError(
+            f"a process that {what} died (is memory short, or does a script of yours lack its "
+            "__main__ guard?)"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def ctrl_c_held_back() -> Iterator[None]:
+    """Block Ctrl-C for this thread and the processes that it starts; Windows has no such thing.
+
+    A terminal sends it to all processes, and only this one shall answer.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def start_worker() -> None:
+    """Leave Ctrl-C to the parent, and end with it: nobody else ends workers if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    """Wait for the parent to end, and end this process."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
