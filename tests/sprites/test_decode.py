@@ -128,6 +128,7 @@ def test_ctrl_c_ends_all_processes_with_one_line(parent, seconds):
 
 @needs_proc
 def test_a_worker_that_dies_ends_the_program_with_one_line(parent):
+    time.sleep(2)  # all is handed out: before that Python itself may print an error of its own
     os.kill(children_of(parent)[0], signal.SIGKILL)
     _, err = parent.communicate(timeout=60)
     assert parent.returncode == 1 and err.count("\n") == 1
