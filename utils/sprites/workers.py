@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +17,7 @@ from typing import TypeVar
 Chunk, Result = TypeVar("Chunk"), TypeVar("Result")
 
 MAX_WORKERS = 61  # of which Windows can wait for no more
+AHEAD = 4  # chunks per worker that are handed out
 
 
 def num_cores() -> int:
@@ -45,13 +47,21 @@ def in_workers(
         If a worker dies.
     """
     # Spawned, not forked: a fork would inherit locks and threads of all imports.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(num_cores(), MAX_WORKERS), context, start_worker)
+    context, count = multiprocessing.get_context("spawn"), min(num_cores(), MAX_WORKERS)
+    pool = ProcessPoolExecutor(count, context, start_worker)
+    # A few chunks ahead, not all as `pool.map` has them: if a worker dies, the pool fails what is
+    # waiting, and must not meet it cancelled (https://github.com/python/cpython/issues/94777).
+    waiting = deque()
     try:
-        with ctrl_c_held_back():  # while workers start, which inherit it
-            results = pool.map(work, chunks)
-        yield from results
+        for chunk in chunks:
+            with ctrl_c_held_back():  # a worker may start here, and inherits it
+                waiting.append(pool.submit(work, chunk))
+            if len(waiting) > AHEAD * count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     except BrokenProcessPool:
+        pool.shutdown()
         raise ChildProcessError(
             f"a process that {what} died (is memory short, or does a script of yours lack its "
             "__main__ guard?)"
