@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from utils.cli import exit_code, integer, number, quoted, run_script, tile
+from utils.cli import InputError, exit_code, integer, number, quoted, run_script, tile
 from utils.lr_sched import FULL_WARMUP, default_warmup
 from utils.run import folder as run_folder
 from utils.training.recipes import RECIPES, RecipeParser
@@ -186,12 +186,12 @@ def choose_run(args: argparse.Namespace) -> tuple[argparse.Namespace, "Path", bo
 def check_args(args: argparse.Namespace) -> None:
     """Raise ValueError where arguments that are fine alone do not go together."""
     if args.warmup_epochs is not None and args.warmup_epochs >= args.epoch:
-        raise ValueError(f"--warmup_epochs {args.warmup_epochs} must be below --epoch {args.epoch}")
+        raise InputError(f"--warmup_epochs {args.warmup_epochs} must be below --epoch {args.epoch}")
     if args.min_lr > args.lr and "min_lr" in args.typed:
-        raise ValueError(f"--min_lr {args.min_lr} must not be above --lr {args.lr}")
+        raise InputError(f"--min_lr {args.min_lr} must not be above --lr {args.lr}")
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
-        raise ValueError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
+        raise InputError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
 
 
 def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> argparse.Namespace:
@@ -252,14 +252,14 @@ def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: b
     from utils.training.start import start_as_pca, start_solved
 
     if args.model not in MODELS:
-        raise ValueError(f"--model {args.model}: it is one of {', '.join(MODELS)}")
+        raise InputError(f"--model {args.model}: it is one of {', '.join(MODELS)}")
     if args.weights and not is_resumed:
         return load_model(args.weights, vars(args))
     model = MODELS[args.model](args.image_size, args.hidden_size, args.latent_size)
     if is_resumed or args.init == "torch":
         return model
     if type(model) is not VAE:
-        raise ValueError(f"--init {args.init} knows the layers of mlp alone; give --init torch")
+        raise InputError(f"--init {args.init} knows the layers of mlp alone; give --init torch")
     initialize_from_data(model, train_sprites)
     if args.init == "pca":
         start_as_pca(model, train_sprites, args.kl_weight / (2 * args.recon_weight or 1))

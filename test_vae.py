@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from utils.cli import integer, looking_parser, number, run_script
+from utils.cli import InputError, integer, looking_parser, number, run_script
 from utils.data_utils import Sprites, to_uint8
 from utils.latents.interpolation import manifold, path, plane, traverse
 from utils.latents.runs import (
@@ -83,14 +83,14 @@ def get_args_parser() -> argparse.ArgumentParser:
 def check_args(args: argparse.Namespace, latent_size: int) -> None:
     """Raise ValueError if arguments do not fit each other or the model."""
     if args.plane and (max(args.plane) >= latent_size or len({*args.plane}) < 2):
-        raise ValueError(
+        raise InputError(
             f"--plane {args.plane[0]} {args.plane[1]}: name two different latent dimensions, 0 to "
             f"{latent_size - 1}"
         )
     if args.palette is not None and not (args.save_sprites or args.save_sheet):
-        raise ValueError("--palette applies to the files of --save_sprites and --save_sheet")
+        raise InputError("--palette applies to the files of --save_sprites and --save_sheet")
     if args.temperature != 1 and (args.sampler != "prior" or args.metrics):
-        raise ValueError(
+        raise InputError(
             f"--temperature {args.temperature:g}: only --sampler prior has one, and --metrics are "
             "at 1"
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from utils.cli import integer, looking_parser, run_script
+from utils.cli import InputError, integer, looking_parser, run_script
 from utils.data_utils import to_float
 from utils.latents.runs import Chosen, TrainedRun, choose_sprites, open_run, run_sprites
 from utils.pictures.album import Album
@@ -118,7 +118,7 @@ def read_history(path: Path) -> dict[str, list[float]]:
             rows = [row for row in csv.DictReader(file) if row["val_kl"] is not None]
         return {name: [float(row[name]) for row in rows] for name in rows[0]}
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error})") from None
+        raise InputError(f"{path} is damaged ({error})") from None
 
 
 # ---- which checkpoints
@@ -136,14 +136,14 @@ def choose_checkpoints(
     """
     if checkpoint is not None:
         if wanted:
-            raise ValueError("--checkpoint and --epochs: name one of the two")
+            raise InputError("--checkpoint and --epochs: name one of the two")
         name = f"epoch {checkpoint}" if checkpoint.isdecimal() else shorten(run.checkpoint.name)
         return {name: run.checkpoint}
     found = checkpoints(run.folder)
     epochs = parse_epochs(wanted) if wanted else default_epochs(list(found))
     missing = [str(epoch) for epoch in epochs if epoch not in found]
     if missing:
-        raise ValueError(
+        raise InputError(
             f"--epochs: {run.folder} has no checkpoint of {', '.join(missing)}; it has those of "
             f"{', '.join(map(str, found))}"
         )
@@ -160,7 +160,7 @@ def parse_epochs(texts: list[str]) -> list[int]:
         except (ValueError, TypeError):
             named = []
         if not named or min(named) < 0:
-            raise ValueError(f"--epochs {text}: name epochs as 0 200 1000 or as 0:1001:200")
+            raise InputError(f"--epochs {text}: name epochs as 0 200 1000 or as 0:1001:200")
         epochs.update(named)
     return sorted(epochs)
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from model import VAE
-from utils.cli import announce, integer, looking_parser, run_script
+from utils.cli import InputError, announce, integer, looking_parser, run_script
 from utils.data_utils import Sprites, to_float
 from utils.latents import samplers
 from utils.latents.chart import chart, principal_directions
@@ -56,7 +56,7 @@ def get_args_parser() -> argparse.ArgumentParser:
 def main(args: argparse.Namespace) -> None:
     """Write the page, or what other programs read."""
     if args.finish or args.format != "png":
-        raise ValueError("the page shows sprites as they are decoded: no --finish, no --format")
+        raise InputError("the page shows sprites as they are decoded: no --finish, no --format")
     trained = open_run(args.run, args.checkpoint)
     folder = Path(args.vis_dir) / FOLDER
     if args.export:
@@ -82,7 +82,7 @@ def check_model(model: VAE) -> None:
     """Raise ValueError for an architecture that the page cannot compute."""
     if not isinstance(model, VAE):
         name = type(model).__name__
-        raise ValueError(f"the page computes linear layers with ReLU, as VAE has them, not {name}")
+        raise InputError(f"the page computes linear layers with ReLU, as VAE has them, not {name}")
 
 
 def shown_sprites(trained: TrainedRun, sprites: Sprites, most: int) -> Sprites:

@@ -19,7 +19,8 @@ LEVELS = (
     ("data_utils", "lr_sched"),
     ("sprites",),
     ("model",),
-    ("cli", "files"),
+    ("files",),
+    ("cli",),
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 

@@ -23,6 +23,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NO_MEMORY = "out of memory|allocate memory"  # in what torch says, of any device
 
 
+class InputError(ValueError):
+    """What a user did wrong, in one line: the value, what is allowed, and how to fix it.
+
+    Other errors are bugs, and end in a traceback.
+    """
+
+
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults, except those that say nothing."""
 
@@ -159,7 +166,7 @@ def run_script(main: Callable[[argparse.Namespace], None], parser: argparse.Argu
         args = parser.parse_args()
         try:
             main(args)
-        except ValueError as error:
+        except InputError as error:
             fail(parser.prog, error, EXIT_BAD_INPUT)
         except (NotADirectoryError, FileExistsError, PermissionError) as error:
             fail(parser.prog, f"{error.strerror}: {error.filename}", EXIT_BAD_INPUT)

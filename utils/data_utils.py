@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from utils.cli import InputError
 from utils.sprites import notes
 from utils.sprites.decode import decode_files, to_square
 from utils.sprites.many_monsters import draw_monsters
@@ -74,21 +75,21 @@ def load_sprites(
         If there is nothing to read, or some PNG cannot be read; the first few are named.
     """
     if background not in ("crop", "keep"):
-        raise ValueError(f"background {background!r}: 'crop' or 'keep'")
+        raise InputError(f"background {background!r}: 'crop' or 'keep'")
     if not str(path):
-        raise ValueError("--data_path is empty; name a folder or zip, or 'monsters'")
+        raise InputError("--data_path is empty; name a folder or zip, or 'monsters'")
     count = num_built_in(str(path))
     if count:
         if tile is not None:
-            raise ValueError("--tile cuts a sheet, not the built-in monsters; name one PNG")
+            raise InputError("--tile cuts a sheet, not the built-in monsters; name one PNG")
         return built_in_sprites(image_size, count)
     source = find_source(Path(path))
     if source.is_file() and source.suffix.lower() == ".png":
         return sheet_sprites(source, image_size, tile, background)
     if source.is_file() and source.suffix.lower() in CONVERTIBLE:
-        raise ValueError(notes.other_picture(source))
+        raise InputError(notes.other_picture(source))
     if tile is not None:
-        raise ValueError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
+        raise InputError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
     return folder_sprites(source, image_size, background)
 
 
@@ -103,7 +104,7 @@ def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop"
     try:
         pixels, *_ = to_square(decode_png(read_limited(Path(path))), image_size, background)
     except DECODE_ERRORS as error:
-        raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
+        raise InputError(f"{path} cannot be read as a PNG ({reason(error)})") from None
     return torch.from_numpy(pixels.transpose(2, 0, 1).copy())
 
 
@@ -121,10 +122,10 @@ def num_built_in(path: str) -> int:
     if not path.startswith((COUNTED, f"{BUILT_IN_SOURCE}:")):
         return 0
     if Path(path).exists():
-        raise ValueError(f"--data_path {path} is a folder or file here; call it ./{path}")
+        raise InputError(f"--data_path {path} is a folder or file here; call it ./{path}")
     number = path.rpartition(":")[2]
     if not (re.fullmatch("[0-9]{1,9}", number) and 1 <= int(number) <= MAX_MONSTERS):
-        raise ValueError(
+        raise InputError(
             f"--data_path {path}: the number of monsters is a whole one from 1 to {MAX_MONSTERS}"
         )
     return int(number)
@@ -156,10 +157,10 @@ def folder_sprites(source: Path, image_size: int, background: str) -> Sprites:
         sprites = built_in_sprites(image_size)
         return sprites._replace(notes=sprites.notes + left_out)
     if not found.files:
-        raise ValueError(notes.nothing_found(source, found))
+        raise InputError(notes.nothing_found(source, found))
     decoded = decode_files(source, found.files, image_size, background)
     if decoded.errors:
-        raise ValueError(notes.broken(source, decoded.errors, len(found.files)))
+        raise InputError(notes.broken(source, decoded.errors, len(found.files)))
     lines = [
         notes.fitted(len(found.files), source, image_size, decoded.actions),
         *notes.backgrounds(decoded.colours),
@@ -235,7 +236,7 @@ def split(
         If there are fewer than two sprites, or all have one number.
     """
     if num_sprites < 2:
-        raise ValueError(
+        raise InputError(
             f"{num_sprites} sprite: at least 2 are needed, one to train on and one to hold out"
         )
     groups = range(num_sprites)
@@ -244,7 +245,7 @@ def split(
         groups = [index_of.setdefault(number_of(name), len(index_of)) for name in names]
     num_groups = max(groups) + 1
     if num_groups < 2:
-        raise ValueError(f"--split_by number: all {num_sprites} sprites have one number; use file")
+        raise InputError(f"--split_by number: all {num_sprites} sprites have one number; use file")
     num_val = min(max(1, round(num_groups * val_ratio)), num_groups - 1)
     order = np.random.default_rng(seed).permutation(num_groups)
     held_out = torch.from_numpy(np.isin(list(groups), order[:num_val]))
@@ -326,7 +327,7 @@ def check_sprites(known: dict[str, str | Tensor], now: dict[str, str | Tensor]) 
     """Raise ValueError, with the names that differ, if two sets of `fingerprints` do."""
     if fingerprint(known) != fingerprint(now):
         different = changes(digests_by_name(known), digests_by_name(now))
-        raise ValueError(
+        raise InputError(
             f"the sprites are not those that the run was trained on ({different}); "
             "put them back, or start a new run"
         )

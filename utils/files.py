@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from utils.cli import InputError
+
 BLOCK_BYTES = 2**20
 # What file systems answer to what they do not know: shared folders of virtual machines, FUSE, CIFS.
 UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
@@ -131,4 +133,4 @@ def check_sum(path: Path, found: "hashlib._Hash") -> None:
     """Raise ValueError if a file has a checksum and it is not the one found."""
     known = sum_path(path)
     if known.is_file() and known.read_bytes().split(b" ")[0] != found.hexdigest().encode():
-        raise ValueError(f"{path} is damaged: it does not have the SHA-256 of {known.name}")
+        raise InputError(f"{path} is damaged: it does not have the SHA-256 of {known.name}")

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from model import VAE
+from utils.cli import InputError
 from utils.data_utils import (
     Sprites,
     changes,
@@ -71,7 +72,7 @@ def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
     else:
         run = Path(folder) if folder is not None else newest_run()
         if not run.is_dir():
-            raise ValueError(f"there is no run {run}; python main.py makes one")
+            raise InputError(f"there is no run {run}; python main.py makes one")
         path = find_checkpoint(run, checkpoint)
     settings = read_args(path.parent)
     return TrainedRun(load_model(path, settings).eval(), path, path.parent, settings)
@@ -88,7 +89,7 @@ def find_checkpoint(folder: Path, checkpoint: str | None) -> Path:
         return found[max(found)]
     if not (checkpoint.isdecimal() and int(checkpoint) in found):
         epochs = ", ".join(map(str, found))
-        raise ValueError(f"--checkpoint {checkpoint}: {folder} has those of epochs {epochs}")
+        raise InputError(f"--checkpoint {checkpoint}: {folder} has those of epochs {epochs}")
     return found[int(checkpoint)]
 
 
@@ -104,7 +105,7 @@ def run_sprites(run: TrainedRun, data_path: str | None = None) -> Sprites:
     """
     path = data_path or run.settings.get("data_path")
     if path is None:
-        raise ValueError(f"{run.folder} has no args.json; say with --data_path where sprites are")
+        raise InputError(f"{run.folder} has no args.json; say with --data_path where sprites are")
     tile = run.settings.get("tile") if path.lower().endswith(".png") else None
     sprites = load_sprites(path, run.model.input_size, tile, background_of(run))
     known = run.settings.get("sprites_sha256")
@@ -171,7 +172,7 @@ def choose_sprites(
     if wanted is None:
         wanted = [str(index % len(sprites.names)) for index in default]
     if count is not None and len(wanted) != count:
-        raise ValueError(f"{option} needs {count} sprites, not {len(wanted)}")
+        raise InputError(f"{option} needs {count} sprites, not {len(wanted)}")
     return with_captions(sprites, [find_sprite(sprites, text, option) for text in wanted])
 
 
@@ -194,7 +195,7 @@ def choose_corners(
     groups = creatures([*sprites.names, name])
     (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
     if len(indices) < 3:
-        raise ValueError(f"--near {near}: of 3 other creatures there are {len(indices)}")
+        raise InputError(f"--near {near}: of 3 other creatures there are {len(indices)}")
     return with_captions(
         sprites, [(pixels, name), *((sprites.pixels[i], sprites.names[i]) for i in indices)]
     )
@@ -212,13 +213,13 @@ def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str
     names = sprites.names
     if re.fullmatch(r"-?\d+", wanted):
         if not 0 <= int(wanted) < len(names):
-            raise ValueError(
+            raise InputError(
                 f"{option} {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"
             )
         return sprites.pixels[int(wanted)], names[int(wanted)]
     matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
     if len(matches) > 1:
-        raise ValueError(f"{option} {wanted}: which one of {', '.join(matches)}?")
+        raise InputError(f"{option} {wanted}: which one of {', '.join(matches)}?")
     if matches:
         return sprites.pixels[names.index(matches[0])], matches[0]
     if Path(wanted).is_file():
@@ -226,7 +227,7 @@ def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str
         return load_sprite(wanted, size), Path(wanted).name
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     hint = f"near it are {', '.join(near)}" if near else f"names run {names[0]} to {names[-1]}"
-    raise ValueError(f"{option} {wanted}: no sprite of this name among {len(names)}; {hint}")
+    raise InputError(f"{option} {wanted}: no sprite of this name among {len(names)}; {hint}")
 
 
 @torch.no_grad()

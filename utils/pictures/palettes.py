@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from utils.cli import integer
+from utils.cli import InputError, integer
 
 MOST = 255  # colours of a PNG with a palette, less the transparent one
 Palette = int | np.ndarray  # how many colours, or those colours (K, 3), uint8
@@ -41,7 +41,7 @@ def read_gpl(path: Path) -> list[tuple[int, ...]]:
     rows = (re.match(r"\s*(\d+)\s+(\d+)\s+(\d+)(\s|$)", line) for line in lines)
     colors = [tuple(map(int, row.groups()[:3])) for row in rows if row]
     if any(max(color) > 255 for color in colors):
-        raise ValueError("a value is above 255")
+        raise InputError("a value is above 255")
     return unique(colors)
 
 
@@ -50,7 +50,7 @@ def read_hex(path: Path) -> list[tuple[int, ...]]:
     words = path.read_text(encoding="utf-8", errors="replace").split()
     wrong = [word for word in words if not re.fullmatch(r"#?[0-9a-fA-F]{6}", word)]
     if wrong:
-        raise ValueError(f"{wrong[0]!r} is not a colour such as ff8800")
+        raise InputError(f"{wrong[0]!r} is not a colour such as ff8800")
     return unique([tuple(bytes.fromhex(word.removeprefix("#"))) for word in words])
 
 

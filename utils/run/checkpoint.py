@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model import MODELS, VAE
+from utils.cli import InputError
 from utils.files import read_verified, write_with_sum
 
 SIZES = ("image_size", "hidden_size", "latent_size")  # the arguments that a model is made of
@@ -73,9 +74,9 @@ def load_model(path: str | Path, settings: dict | None = None) -> VAE:
             model = MODELS[name](*sizes)
         model.load_state_dict(state, assign=True)
     except (IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} does not hold the weights of {hint(state, error)}") from None
+        raise InputError(f"{path} does not hold the weights of {hint(state, error)}") from None
     if not is_finite(state):
-        raise ValueError(f"{path} holds weights that are not finite numbers")
+        raise InputError(f"{path} holds weights that are not finite numbers")
     return model.float()
 
 
@@ -111,7 +112,7 @@ def sizes_of(state: dict[str, Tensor]) -> tuple[int, int, int]:
     latent_size = state["decoder.0.weight"].shape[1]
     image_size = round((num_values / 3) ** 0.5)
     if 3 * image_size**2 != num_values:
-        raise ValueError(f"{num_values} inputs are not 3 x S x S values of a square sprite")
+        raise InputError(f"{num_values} inputs are not 3 x S x S values of a square sprite")
     return image_size, hidden_size, latent_size
 
 
@@ -125,14 +126,14 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"there is no file {path}")
+        raise InputError(f"there is no file {path}")
     data = read_verified(path)
     try:
         state = parse_state(data, path.suffix)
     except Exception as error:  # a damaged file raises whatever it likes; it is refused
-        raise ValueError(f"{path} is not a readable checkpoint ({first_line(error)})") from None
+        raise InputError(f"{path} is not a readable checkpoint ({first_line(error)})") from None
     if not is_state_dict(state):
-        raise ValueError(
+        raise InputError(
             f"{path} is not a state dict (a dictionary of names and tensors){inside(state)}"
         )
     for wrapper in WRAPPERS * len(WRAPPERS):  # in whichever order they were put on

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from model import VAE
+from utils.cli import InputError
 from utils.files import write_whole
 
 TOLERANCE = 1e-4  # of pixels in [0, 1] and of latents, between ONNX Runtime and PyTorch
@@ -85,7 +86,7 @@ def needed(module: str):
         return importlib.import_module(module)
     except ImportError:
         name = module.split(".")[0]
-        raise ValueError(
+        raise InputError(
             f"--export needs the package {name}: pip install -r requirements-export.txt"
         ) from None
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from utils.cli import InputError
 from utils.files import UNKNOWN, write_json
 
 # The names of all files that a run writes. --overwrite removes these and nothing else.
@@ -55,7 +56,7 @@ def start(folder: Path, settings: dict, sprites: dict[str, str], *, overwrite: b
         If there is an older one and `overwrite` is false.
     """
     if own_files(folder) and not overwrite:
-        raise ValueError(
+        raise InputError(
             f"{folder} already holds a run; resume it with --resume, replace it with --overwrite, "
             "or name another --output_dir"
         )
@@ -82,10 +83,10 @@ def locked(folder: Path) -> Iterator[None]:
         (folder / LOCK).touch()  # tells a folder that cannot be written from a lock that cannot be
         lock.acquire(blocking=False)
     except Timeout:
-        raise ValueError(f"another process trains in {folder}; name another --output_dir") from None
+        raise InputError(f"another process trains in {folder}; name another --output_dir") from None
     except (NotImplementedError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in UNKNOWN | {errno.ENOLCK}:
-            raise ValueError(
+            raise InputError(
                 f"cannot write to the output folder {folder} ({error.strerror})"
             ) from None
         print(f"{folder} is on a file system without locks: start no second run in it.")
@@ -114,7 +115,7 @@ def newest_run() -> Path:
     runs = [path.parent for path in Path().glob("*/args.json")]
     runs = [run for run in runs if any(run.glob("checkpoint_*.pt"))]
     if not runs:
-        raise ValueError(
+        raise InputError(
             "there is no run with a checkpoint in this folder; run python main.py first, or name "
             "one with --run"
         )
@@ -140,7 +141,7 @@ def checkpoints(folder: Path) -> dict[int, Path]:
     names = {path: re.fullmatch(r"checkpoint_(\d+)\.pt", path.name) for path in folder.glob("*")}
     found = sorted((int(match[1]), path) for path, match in names.items() if match)
     if not found:
-        raise ValueError(f"there is no checkpoint_*.pt in {folder}; python main.py makes them")
+        raise InputError(f"there is no checkpoint_*.pt in {folder}; python main.py makes them")
     return dict(found)
 
 
@@ -167,7 +168,7 @@ def read_dictionary(path: Path) -> dict:
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error})") from None
+        raise InputError(f"{path} is damaged ({error})") from None
 
 
 def state_paths(folder: Path) -> list[Path]:
@@ -201,12 +202,12 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
     """
     typed = args.typed
     if "overwrite" in typed:
-        raise ValueError("--resume and --overwrite: one continues a run, the other deletes it")
+        raise InputError("--resume and --overwrite: one continues a run, the other deletes it")
     folder = Path(args.resume) if args.resume else folder_name(args)
     saved = read_args(folder)
     if not saved:
         if folder != folder_name(args):
-            raise ValueError(f"--resume {folder}: there is no run (no args.json) in it")
+            raise InputError(f"--resume {folder}: there is no run (no args.json) in it")
         return args, folder
     if args.precision == "auto":  # which is what the run chose
         typed = typed - {"precision"}
@@ -216,7 +217,7 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
         if name in saved and getattr(args, name) != saved[name]
     ]
     if different:
-        raise ValueError(
+        raise InputError(
             f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
         )
     saved.setdefault("background", "keep")  # as it was when there was no such argument
@@ -254,7 +255,7 @@ def can_resume(folder: Path) -> bool:
     if state_paths(folder):
         return True
     if any(re.fullmatch(r"checkpoint_[1-9]\d*\.pt", path.name) for path in folder.glob("*")):
-        raise ValueError(
+        raise InputError(
             f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
             "to delete them and start again, or another --output_dir with --weights"
         )

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from model import VAE
+from utils.cli import InputError
 from utils.data_utils import check_sprites
 from utils.files import read_verified, sum_path, verify
 from utils.run.checkpoint import first_line, write_tensors
@@ -133,7 +134,7 @@ def check_settings(known: dict[str, object], now: dict[str, object], folder: Pat
         if known[name] != now[name]
     ]
     if changes:
-        raise ValueError(f"{folder / 'args.json'} was changed ({', '.join(changes)}); undo that")
+        raise InputError(f"{folder / 'args.json'} was changed ({', '.join(changes)}); undo that")
 
 
 def changed_conditions(known: dict[str, object], now: dict[str, object]) -> list[str]:
@@ -159,14 +160,14 @@ def load(folder: Path) -> tuple[dict, Path, list[str]]:
         try:
             data = read_verified(path)
             if not sum_path(path).is_file():
-                raise ValueError(f"{path} has lost its {sum_path(path).name}")
+                raise InputError(f"{path} has lost its {sum_path(path).name}")
             state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
             return state, path, lines
         except (OSError, ValueError) as error:
             lines.append(f"Left out: {error}.")
         except (RuntimeError, pickle.UnpicklingError) as error:  # of another version of torch, say
             lines.append(f"Left out: {path} ({first_line(error)}).")
-    raise ValueError(f"no training state in {folder} is whole; start again with --overwrite")
+    raise InputError(f"no training state in {folder} is whole; start again with --overwrite")
 
 
 class Clock:

@@ -13,6 +13,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from utils.cli import InputError
+
 MAX_PIXELS = 4096 * 4096  # of one PNG: 64 MB as RGBA
 
 # The just noticeable difference of CIELAB, 2.3 (Mahy et al., 1994), is 6.7 levels of grey below
@@ -63,9 +65,9 @@ def decode_png(data: bytes) -> Image.Image:
     header = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
     width, height, depth, kind, compression, filtering, interlaced = header
     if depth not in DEPTHS.get(kind, ()) or compression or filtering or interlaced > 1:
-        raise ValueError("damaged header")
+        raise InputError("damaged header")
     if not 0 < width * height <= MAX_PIXELS:
-        raise ValueError(f"{width}x{height} pixels, at most {MAX_PIXELS / 2**20:.0f} million")
+        raise InputError(f"{width}x{height} pixels, at most {MAX_PIXELS / 2**20:.0f} million")
     stored = read_samples(chunks[b"IDAT"], (width, height), depth, kind, interlaced)
     transparency = chunks.get(b"tRNS", b"")
     if kind == PALETTE:
@@ -91,7 +93,7 @@ def read_chunks(data: bytes) -> dict[bytes, bytes]:
     What comes after the last IDAT cannot change a pixel: it may be damaged or missing.
     """
     if not data.startswith(SIGNATURE):
-        raise ValueError(f"not a PNG{other_type(data)}")
+        raise InputError(f"not a PNG{other_type(data)}")
     chunks, parts, at = {}, [], len(SIGNATURE)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -101,15 +103,15 @@ def read_chunks(data: bytes) -> dict[bytes, bytes]:
             break
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT"):
             if check != struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))):
-                raise ValueError(f"damaged or cut off in its chunk {kind.decode()}")
+                raise InputError(f"damaged or cut off in its chunk {kind.decode()}")
             if kind == b"IDAT":
                 parts.append(content)
             elif not parts:  # those after the pixels do not count
                 chunks.setdefault(kind, content)
         elif kind.isalpha() and kind[:1].isupper() and not parts:
-            raise ValueError(f"not a standard PNG: its pixels depend on a chunk {kind.decode()}")
+            raise InputError(f"not a standard PNG: its pixels depend on a chunk {kind.decode()}")
     if len(chunks.get(b"IHDR", b"")) != 13 or not parts:
-        raise ValueError("damaged or cut off before its pixels")
+        raise InputError("damaged or cut off before its pixels")
     return chunks | {b"IDAT": b"".join(parts)}
 
 
@@ -141,7 +143,7 @@ def read_samples(
 def palette_table(palette: bytes, alphas: bytes) -> np.ndarray:
     """Return the RGBA of each index, (256, 4) uint8; those without a colour are black."""
     if not palette or len(palette) % 3 or len(palette) > 256 * 3:
-        raise ValueError("damaged or missing palette")
+        raise InputError("damaged or missing palette")
     table = np.full((256, 4), (0, 0, 0, 255), np.uint8)
     table[: len(palette) // 3, :3] = np.frombuffer(palette, np.uint8).reshape(-1, 3)
     table[: len(alphas), 3] = np.frombuffer(alphas[:256], np.uint8)
@@ -228,7 +230,7 @@ def import_cv2():
     try:
         import cv2
     except ImportError as error:
-        raise ValueError(
+        raise InputError(
             f"OpenCV cannot be imported ({error}); on a machine without a screen: "
             "pip uninstall opencv-python, then pip install opencv-python-headless"
         ) from None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from utils.cli import InputError
 from utils.sprites.background import Colour, background_of
 from utils.sprites.png import DECODE_ERRORS, MAX_PIXELS, VISIBLE, decode_png, reason
 from utils.sprites.source import plain_name, read_limited
@@ -46,20 +47,20 @@ def cut_sheet(path: Path, tile: tuple[int, int] | None) -> Sheet:
     try:
         sheet = decode_png(read_limited(path))
     except DECODE_ERRORS as error:
-        raise ValueError(f"{path} cannot be read as a PNG ({reason(error)})") from None
+        raise InputError(f"{path} cannot be read as a PNG ({reason(error)})") from None
     beside = path.with_suffix(".json")
     if tile is not None:
         sprites = cut_tiles(sheet, path, *tile)
     elif beside.is_file():
         sprites = cut_frames(sheet, beside)
     else:
-        raise ValueError(
+        raise InputError(
             f"{path} is one PNG; to cut it as a sheet add --tile 40 (or WIDTHxHEIGHT) or put "
             f"Aseprite's {beside.name} beside it, or name the folder of your sprites"
         )
     drawn = {name: image for name, image in sorted(sprites.items()) if not is_empty(image)}
     if not drawn:
-        raise ValueError(f"{path} has no sprite: all of its {len(sprites)} tiles are empty")
+        raise InputError(f"{path} has no sprite: all of its {len(sprites)} tiles are empty")
     return Sheet(drawn, len(sprites) - len(drawn), background_of(sheet))
 
 
@@ -75,7 +76,7 @@ def cut_tiles(sheet: Image.Image, path: Path, width: int, height: int) -> dict[s
     right = sheet.crop((columns * width, 0, *sheet.size))
     below = sheet.crop((0, rows * height, *sheet.size))
     if not columns or not rows or not all(map(is_empty, (right, below))):
-        raise ValueError(
+        raise InputError(
             f"{path} is {sheet.width}x{sheet.height}, not a whole number of tiles of "
             f"{width}x{height}; --tile must be the size of one sprite with its margin"
         )
@@ -99,28 +100,28 @@ def cut_frames(sheet: Image.Image, path: Path) -> dict[str, Image.Image]:
         images = [cut_frame(sheet, frame) for frame in frames]
     except (ValueError, KeyError, TypeError, OverflowError, OSError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else reason(error)
-        raise ValueError(
+        raise InputError(
             f"{path} is not in Aseprite's layout ({what}); export it anew, or use --tile"
         ) from None
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"{path} has several frames called {twice[0]!r}; name them differently")
+        raise InputError(f"{path} has several frames called {twice[0]!r}; name them differently")
     return dict(zip(names, images, strict=True))
 
 
 def cut_frame(sheet: Image.Image, frame: dict) -> Image.Image:
     """Return one frame; one that was trimmed gets its transparent margin back."""
     if frame.get("rotated"):
-        raise ValueError(f"frame {frame['filename']!r} is rotated")
+        raise InputError(f"frame {frame['filename']!r} is rotated")
     x, y, width, height = box = read_box(frame["frame"])
     if x < 0 or y < 0 or x + width > sheet.width or y + height > sheet.height:
-        raise ValueError(f"frame {frame['filename']!r} is not inside the sheet")
+        raise InputError(f"frame {frame['filename']!r} is not inside the sheet")
     image = crop(sheet, box)
     if not frame.get("trimmed"):
         return image
     size = int(frame["sourceSize"]["w"]), int(frame["sourceSize"]["h"])
     if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f"frame {frame['filename']!r} was {size[0]}x{size[1]} before trimming")
+        raise InputError(f"frame {frame['filename']!r} was {size[0]}x{size[1]} before trimming")
     whole = Image.new("RGBA", size)
     whole.paste(image, read_box(frame["spriteSourceSize"])[:2])
     return whole

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from utils.cli import InputError
+
 MAX_FILE_BYTES = 64 * 2**20  # of one PNG on disk, or unpacked from a zip
 MAX_ZIP_BYTES = 4 * 2**30  # of all PNGs of a zip, unpacked
 
@@ -35,7 +37,7 @@ def find_source(path: Path) -> Path:
         return path
     if archive.is_file():
         return archive
-    raise ValueError(
+    raise InputError(
         f"there is no folder or zip {path}; name one with --data_path (or --data_path monsters)"
     )
 
@@ -54,7 +56,7 @@ def sprite_files(path: Path) -> Found:
         with zipfile.ZipFile(path) as archive:
             return zip_files(archive)
     except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(
+        raise InputError(
             f"{path} is neither a folder nor a readable zip ({error}); name one, or a sheet's PNG"
         ) from None
 
@@ -83,14 +85,14 @@ def zip_files(archive: zipfile.ZipFile) -> Found:
     for path in paths:
         slashed = path.replace("\\", "/")
         if slashed.startswith("/") or re.match("[A-Za-z]:", path) or ".." in slashed.split("/"):
-            raise ValueError(
+            raise InputError(
                 f"{archive.filename} has paths that climb out of it: {path!r}; pack it anew with "
                 "paths that are relative to its sprites"
             )
     found = sort_out(paths)
     sizes = [infos[path].file_size for path in found.files.values()]
     if sum(sizes) > MAX_ZIP_BYTES or max(sizes, default=0) > MAX_FILE_BYTES:
-        raise ValueError(
+        raise InputError(
             f"{archive.filename} unpacks to {sum(sizes) / 2**20:,.0f} MiB, its largest file to "
             f"{max(sizes) / 2**20:,.0f}; at most {MAX_ZIP_BYTES / 2**20:,.0f} and "
             f"{MAX_FILE_BYTES / 2**20:,.0f} are read"
@@ -139,5 +141,5 @@ def read_limited(path: Path) -> bytes:
     """Return a file's bytes unless it is far larger than any sprite."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
-        raise ValueError(f"{size / 2**20:,.0f} MiB, at most {MAX_FILE_BYTES / 2**20:,.0f}")
+        raise InputError(f"{size / 2**20:,.0f} MiB, at most {MAX_FILE_BYTES / 2**20:,.0f}")
     return path.read_bytes()

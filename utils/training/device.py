@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from utils.cli import InputError
+
 PRECISIONS = ("fp32", "tf32", "bf16")
 INSTALL_PAGE = "https://pytorch.org/get-started/locally"
 
@@ -44,9 +46,9 @@ def usable_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         if name.split(":")[0] == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"--device {name}: {why_no_cuda()}") from None
+            raise InputError(f"--device {name}: {why_no_cuda()}") from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"--device {name}: torch cannot use it ({reason})") from None
+        raise InputError(f"--device {name}: torch cannot use it ({reason})") from None
     return device
 
 
