@@ -200,7 +200,7 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
     if warmup_epochs is None:
         warmup_epochs = default_warmup(args.epoch)
         if warmup_epochs < FULL_WARMUP:
-            print(f"Warm-up: {warmup_epochs} epochs, because the run is short.")
+            print(f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short.")
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})
 

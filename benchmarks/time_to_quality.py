@@ -9,6 +9,7 @@ its time is up.
 """
 
 import argparse
+import contextlib
 import json
 import math
 import statistics
@@ -102,7 +103,8 @@ def recipe(*arguments: str) -> argparse.Namespace:
 
 def our_run(args: argparse.Namespace, pixels, device, precision: str) -> Timing:
     """Train as main.py does, to the end."""
-    args = training.resolved(args, precision=precision, data_path="")
+    with contextlib.redirect_stdout(sys.stderr):  # which it may explain itself on
+        args = training.resolved(args, precision=precision, data_path="")
     parts = [pixels[part] for part in split(len(pixels), args.val_ratio, args.seed)]
 
     def begin() -> tuple[VAE, Iterator]:

@@ -88,7 +88,7 @@ def test_a_disk_that_fills_up_during_torch_save_is_an_error_of_the_disk(tmp_path
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF])
 def test_a_file_system_that_knows_no_sync_is_no_obstacle(tmp_path, monkeypatch, code):
     def fsync(handle):
         raise OSError(code, os.strerror(code))
@@ -107,3 +107,17 @@ def test_a_sync_that_fails_is_an_error(tmp_path, monkeypatch, code):
     with pytest.raises(OSError):
         files.write_whole(tmp_path / "a", b"whole")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("code", [errno.EISDIR, errno.EACCES])
+def test_a_folder_that_cannot_be_opened_is_no_obstacle(tmp_path, monkeypatch, code):
+    real = os.open
+
+    def open_file(path, *arguments, **options):
+        if os.path.isdir(path):
+            raise OSError(code, os.strerror(code), path)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(files.os, "open", open_file)
+    files.write_whole(tmp_path / "a", b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"

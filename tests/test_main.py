@@ -103,7 +103,7 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
     # 10 x 10 samples of 40 pixels with gaps of 2, enlarged three times.
     assert Image.open(folder / "samples.png").size == (3 * (10 * 42 - 2) + 2 * MARGIN,) * 2
     assert "held out" in out and "training" in out and "tensorboard --logdir" in out
-    assert "Warm-up: 0 epochs" in out
+    assert "Warm-up: 0 of 20 epochs" in out
 
 
 def test_tensorboard_has_the_names_that_dashboards_know(train):

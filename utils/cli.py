@@ -20,7 +20,7 @@ from typing import TextIO
 EXIT_FAILED = 1  # the machine's fault: a full disk, say
 EXIT_BAD_INPUT = 2  # the user's
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-NO_MEMORY = "out of memory|allocate memory"  # in what torch says, of any device
+NO_MEMORY = "out of memory|allocate memory"  # in PyTorch's messages, on any device
 
 
 class InputError(ValueError):

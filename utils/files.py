@@ -13,7 +13,7 @@ from utils.cli import InputError
 
 BLOCK_BYTES = 2**20
 # What file systems answer to what they do not know: shared folders of virtual machines, FUSE, CIFS.
-UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY}
+UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.EBADF}
 
 
 @contextmanager
@@ -60,7 +60,10 @@ def sync_folder(folder: Path) -> None:
     """Flush the names in a folder to the disk, where the system can."""
     if os.name == "nt":  # Windows opens no folders
         return
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except (IsADirectoryError, PermissionError):  # of some network shares
+        return
     try:
         sync(handle)
     finally:

@@ -63,11 +63,15 @@ def test_the_arguments_of_a_run_say_what_its_model_is(tmp_path, monkeypatch):
 
 def test_names_that_wrappers_change_are_changed_back(tmp_path):
     model = VAE(8, 16, 3)
-    for prefix in ("_orig_mod.", "module.", "_orig_mod.module.", "module._orig_mod."):
+    for prefix in ("_orig_mod.", "module.", "_orig_mod.module.", "module._orig_mod.", "model."):
         state = {prefix + name: value for name, value in model.state_dict().items()}
+        state["n_averaged"] = torch.tensor(3)  # as AveragedModel keeps
         torch.save(state, tmp_path / "a.pt")
         again = load_model(tmp_path / "a.pt")
         assert torch.equal(again.encoder[1].weight, model.encoder[1].weight)
+    state = {n.replace(".", "._orig_mod.", 1): v for n, v in model.state_dict().items()}
+    torch.save(state, tmp_path / "a.pt")  # encoder and decoder compiled one by one
+    load_model(tmp_path / "a.pt")
 
 
 def test_weights_inside_a_dictionary_are_named(tmp_path):

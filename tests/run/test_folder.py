@@ -41,3 +41,16 @@ def test_the_newest_run_is_one_that_has_a_checkpoint(tmp_path, monkeypatch):
         if name != "failed":
             (folder / "checkpoint_0.pt").touch()
     assert newest_run() == Path("output_dir_good")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no flock")
+def test_a_file_system_without_flock_is_no_obstacle(tmp_path, monkeypatch):
+    import fcntl
+
+    def flock(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for _ in range(2):
+        with locked(tmp_path / "run"):
+            (tmp_path / "run" / "file").touch()

@@ -29,6 +29,8 @@ def import_matplotlib() -> ModuleType:
     MATPLOTLIBRC and of the home folder; a damaged one raises.
     """
     names, folder = ("MPLBACKEND", "MATPLOTLIBRC"), os.getcwd()
+    if "MPLCONFIGDIR" in os.environ:  # where its caches go
+        os.environ["MPLCONFIGDIR"] = os.path.abspath(os.environ["MPLCONFIGDIR"])
     saved = {name: os.environ.pop(name) for name in names if name in os.environ}
     os.environ["MATPLOTLIBRC"] = str(data_folder() / "matplotlibrc")
     os.chdir(data_folder())
@@ -44,7 +46,7 @@ def import_matplotlib() -> ModuleType:
 
 @contextmanager
 def defaults() -> Iterator[ModuleType]:
-    """Within this context matplotlib has its own defaults, also where it was imported before."""
+    """Within this context matplotlib has its own defaults, even if it was imported earlier."""
     matplotlib = import_matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()

@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from utils.cli import InputError, integer
+from utils.sprites.png import DECODE_ERRORS, decode_png
+from utils.sprites.source import read_limited
 
 MOST = 255  # colours of a PNG with a palette, less the transparent one
 Palette = int | np.ndarray  # how many colours, or those colours (K, 3), uint8
@@ -28,7 +29,7 @@ def palette(text: str) -> Palette:
         colors = READERS[path.suffix.lower()](path)
     except KeyError:
         raise argparse.ArgumentTypeError(f"{text} is none of {', '.join(READERS)}") from None
-    except (OSError, ValueError, SyntaxError) as error:
+    except DECODE_ERRORS as error:
         raise argparse.ArgumentTypeError(f"{text} cannot be read ({error})") from None
     if not 1 <= len(colors) <= MOST:
         raise argparse.ArgumentTypeError(f"{text} has {len(colors)} colours, not 1 to {MOST}")
@@ -56,8 +57,7 @@ def read_hex(path: Path) -> list[tuple[int, ...]]:
 
 def read_png(path: Path) -> list[tuple[int, ...]]:
     """Return the colours of a picture in the order in which they appear, transparent ones not."""
-    with Image.open(path) as picture:
-        rgba = np.asarray(picture.convert("RGBA")).reshape(-1, 4)
+    rgba = np.asarray(decode_png(read_limited(path))).reshape(-1, 4)
     return unique([tuple(color) for color in rgba[rgba[:, 3] > 0][:, :3].tolist()])
 
 

@@ -18,7 +18,8 @@ from utils.cli import InputError
 from utils.files import read_verified, write_with_sum
 
 SIZES = ("image_size", "hidden_size", "latent_size")  # the arguments that a model is made of
-WRAPPERS = ("_orig_mod.", "module.")  # what torch.compile and DataParallel put before each key
+# What torch.compile, DataParallel, FSDP and Lightning put before or into the names of weights.
+WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "module.", "model.", "vae.")
 
 
 def save_weights(path: Path, model: VAE) -> None:
@@ -136,10 +137,14 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         raise InputError(
             f"{path} is not a state dict (a dictionary of names and tensors){inside(state)}"
         )
-    for wrapper in WRAPPERS * len(WRAPPERS):  # in whichever order they were put on
-        if state and all(name.startswith(wrapper) for name in state):
-            state = {name.removeprefix(wrapper): value for name, value in state.items()}
-    return state
+    return {unwrapped(name): value for name, value in state.items() if value.is_floating_point()}
+
+
+def unwrapped(name: str) -> str:
+    """Return the name of a weight without what wrappers have added to it."""
+    for wrapper in WRAPPERS:
+        name = name.replace(wrapper, "")
+    return name
 
 
 def parse_state(data: bytes, suffix: str) -> object:
@@ -154,12 +159,11 @@ def parse_state(data: bytes, suffix: str) -> object:
 
 
 def is_state_dict(value: object) -> bool:
-    """Return whether an object is a dictionary of dense floating-point tensors with their data."""
+    """Return whether an object is a dictionary of dense tensors with their data."""
     return isinstance(value, dict) and all(
         isinstance(name, str)
         and isinstance(weight, Tensor)
         and weight.layout == torch.strided
-        and weight.is_floating_point()
         and weight.device.type == "cpu"
         for name, weight in value.items()
     )
@@ -169,7 +173,11 @@ def inside(value: object) -> str:
     """Return, in words, under which keys of a dictionary there are weights."""
     if not isinstance(value, dict):
         return ""
-    keys = [str(key) for key, item in value.items() if item and is_state_dict(item)]
+    keys = [
+        str(key)
+        for key, item in value.items()
+        if isinstance(item, dict) and item and is_state_dict(item)
+    ]
     if not keys:
         return ""
     return f"; weights are under its key {' and '.join(map(repr, keys))}: save those alone"

@@ -24,6 +24,7 @@ RUN_FILES = re.compile(
     r"|events\.out\.tfevents\..+|projector_(means\.tsv|names\.tsv|sprites\.png|config\.pbtxt))"
     r"(\.sha256)?(\.tmp)?"  # checksums, and what a killed run left behind
 )
+PROBE = ".probe"
 LOCK = ".lock"  # stays, but blocks nobody once its process is gone
 
 
@@ -80,7 +81,10 @@ def locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder / LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / LOCK).touch()  # tells a folder that cannot be written from a lock that cannot be
+        # Tells a folder that cannot be written from a lock that cannot be had. Not by the name of
+        # the lock: where there is no flock, newer filelocks take a file of that name for one.
+        (folder / PROBE).touch()
+        (folder / PROBE).unlink()
         lock.acquire(blocking=False)
     except Timeout:
         raise InputError(f"another process trains in {folder}; name another --output_dir") from None

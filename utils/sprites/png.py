@@ -45,6 +45,7 @@ DECODE_ERRORS = (
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
+    *([zipfile.lzma.LZMAError] if zipfile.lzma else []),  # some Pythons are built without
 )
 
 

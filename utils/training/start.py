@@ -13,7 +13,8 @@ to the true logits t, summed over sprites and draws of z:
 
     minimise  sum |W f + b - t|^2 + ridge |W|^2    =>    (W, b)^T = (sum F F^T + R)^-1 sum F t^T
 
-with F = (f, 1), and R = ridge * I but 0 for the bias. It memorises up to hidden_size sprites.
+with F = (f, 1), and R = ridge * I but 0 for the bias. Several draws of z with a small constant
+sigma for each sprite keep the fit from hanging on the exact mean. About hidden_size sprites fit.
 """
 
 import numpy as np
@@ -24,7 +25,7 @@ from torch.nn.functional import pad
 from model import VAE, linear_layers
 from utils.training.draws import SOLVE
 
-MAX_SPRITES = 4096  # that the components are of; of more, every second, third, ...
+MAX_SPRITES = 4096  # that components are computed from; larger sets are thinned evenly
 LEAST_VARIANCE = 1e-3  # of a component, squared pixel values: less is invisible, or rounding
 LEAST_NOISE = 1e-4  # variance; without noise a posterior would have no logarithm
 WHITENESS = 0.05  # a pixel is taken to be this far from black and white, where logits are infinite
@@ -62,11 +63,8 @@ def start_as_pca(model: VAE, sprites: Tensor, noise_variance: float) -> None:
 
 @torch.no_grad()
 def start_solved(model: VAE, sprites: Tensor, seed: int) -> None:
-    """Let the encoder whiten the components, and solve for the last layer with seeded draws of z.
-
-    The other parameters are those of `start_as_pca`.
-    """
-    model.encoder[-1].weight.zero_()  # the random units have no say yet
+    """Let the encoder whiten the components, and solve for the last layer; see `start_as_pca`."""
+    model.encoder[-1].weight.zero_()  # the random units do not contribute yet
     model.encoder[-1].bias[model.latent_size :] = 2 * np.log(SIGMA)
     encode_as_pca(model, sprites, None)
     rng = np.random.default_rng((seed, *SOLVE))  # the same numbers for blocks of any length
@@ -90,8 +88,8 @@ def encode_as_pca(model: VAE, sprites: Tensor, noise: float | None) -> tuple[Ten
     """Let the encoder compute components; return x (n, values) and the means of z (n, size).
 
     The posterior of a component of variance v under noise of variance s has the precision
-    1 + v / s (without `noise` SIGMA^-2), and a mean that is as much nearer to 0 (Tipping and
-    Bishop 1999, "Probabilistic Principal Component Analysis", in units of the prior).
+    1 + v / s (without `noise` SIGMA^-2), and a mean shrunk by v / (v + s) (Tipping and Bishop
+    1999, "Probabilistic Principal Component Analysis", with the data's variance as the signal's).
     """
     x = sprites[:: -(-len(sprites) // MAX_SPRITES)].flatten(1).cpu().float() / 255
     # Few sprites have fewer components, narrow layers carry fewer: the other latents stay as is.
