@@ -57,7 +57,7 @@ def test_subfolders_count_and_other_files_are_counted(sprite_folder):
         (sprite_folder / name).write_text("x")
     sprites = load_sprites(sprite_folder)
     assert sprites.names[-1] == "shiny/old/000.PNG" and len(sprites.names) == 12
-    assert "Left out: 3 " in sprites.notes[1]
+    assert "Left out (hidden, or of another type): 3" in sprites.notes[1]
 
 
 def test_links_that_run_in_circles_end(sprite_folder):
@@ -187,7 +187,10 @@ def test_what_macs_put_into_zips_is_left_out(sprite_folder, tmp_path):
         for name in ("s/000.png", "__MACOSX/s/._000.png", "__MACOSX/x.png", "s\\._000.png"):
             write_as(archive, name, data)
     sprites = load_sprites(tmp_path / "a.zip")
-    assert sprites.names == ["s/000.png"] and "Left out: 3 " in sprites.notes[1]
+    assert (
+        sprites.names == ["s/000.png"]
+        and "Left out (hidden, or of another type): 3" in sprites.notes[1]
+    )
 
 
 def test_of_entries_of_one_name_the_last_counts(sprite_folder, tmp_path):

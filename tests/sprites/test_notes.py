@@ -37,14 +37,14 @@ def test_a_folder_of_other_pictures_becomes_pngs(tmp_path, name):
     run_advice(str(error.value), tmp_path)
     sprites = load_sprites(tmp_path / name)
     assert sprites.names == ["a.bmp.png", "b.GIF.png", "c.webp.png"]
-    assert "Left out: 3 " in sprites.notes[-1]
+    assert "Left out (hidden, or of another type): 3" in sprites.notes[-1]
 
 
 def test_other_pictures_beside_pngs_are_not_passed_over(sprite_folder):
     (sprite_folder / "x.gif").write_bytes(b"GIF89a")
     (sprite_folder / "x.txt").write_bytes(b"text")
     (note,) = load_sprites(sprite_folder).notes[1:]
-    assert "Left out: 2 " in note and "To turn .gif into PNGs" in note
+    assert "Left out (hidden, or of another type): 2" in note and "To turn .gif into PNGs" in note
 
 
 def test_other_pictures_that_are_called_png(sprite_folder):

@@ -7,6 +7,7 @@ place and add to the configuration of an earlier run; here they are whole or not
 import hashlib
 import io
 import math
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +49,17 @@ def save_projector(
     prints : dict
         The `fingerprints` of the sprites, by which their names are found.
     """
-    name_of = {digest: name for name, digest in digests_by_name(prints).items()}
+    names_of = defaultdict(list)  # equal sprites have one digest
+    for name, digest in digests_by_name(prints).items():
+        names_of[digest].append(name)
     means, lines, pictures = [], ["name\tpart"], []
     for part, pixels in (("training", sprites.train), ("held out", sprites.val)):
         shown = pixels[: MOST - len(pictures)].cpu()
         for sprite in shown.numpy():
             digest = hashlib.blake2b(sprite, digest_size=DIGEST_BYTES).hexdigest()
+            name = names_of[digest].pop(0) if names_of[digest] else "?"
             # In a table a tab or a line end would begin another cell.
-            lines.append(f"{' '.join(name_of.get(digest, '?').split())}\t{part}")
+            lines.append(f"{' '.join(name.split())}\t{part}")
         if len(shown):
             device = next(model.parameters()).device
             means.append(model.encode(to_float(shown.to(device)))[0].cpu())

@@ -36,7 +36,7 @@ def left_out(source: Path, found: Found) -> list[str]:
     """Return a line that says which files were left out, if there were any."""
     if not found.num_left_out:
         return []
-    line = f"Left out: {found.num_left_out} hidden files or files of other types."
+    line = f"Left out (hidden, or of another type): {found.num_left_out}."
     return [f"{line} {to_png(source, found.suffixes)}" if found.suffixes else line]
 
 
