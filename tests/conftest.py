@@ -1,6 +1,7 @@
 """Fixtures that several tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 # The models of the tests are tiny: a second thread costs more than it gives.
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import main
 from utils import cli
 
 REAL_SPRITES = Path(__file__).parents[2] / "shared" / "figure"
@@ -62,3 +64,24 @@ def run_script(tmp_path, monkeypatch, capsys):
         return code, out, err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A folder with sprites in figure/ and a run that was trained on them."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_sprites(folder / "figure")
+    arguments = (
+        "--epoch 9 --save_period 2 --save_epochs 1 3 --hidden_size 16 --latent_size 3 --device cpu"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main.main(main.get_args_parser().parse_args(arguments.split()))
+    return folder
+
+
+@pytest.fixture
+def script(run_script, trained):
+    """The function (module, *arguments) -> (exit code, stdout, stderr), in a copy of `trained`."""
+    shutil.copytree(trained, ".", dirs_exist_ok=True)
+    return run_script
