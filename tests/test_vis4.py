@@ -304,6 +304,23 @@ def test_the_saved_png_is_transparent_and_large(opened):
     assert np.array_equal(sheet[:120, :120], saved)
 
 
+def test_what_is_collected_is_what_is_in_hand(opened):
+    watched = opened()
+    watched.page.evaluate(
+        "() => { for (const id of ['surprise', 'collect', 'surprise', 'collect']) byId(id).click(); }"
+    )
+    watched.page.wait_for_timeout(500)
+    shown = []
+    for k in range(2):
+        thumbnail = f"#collected .slot:nth-child({k + 1}) canvas"
+        shown.append(canvas_pixels(watched.page, thumbnail))
+        watched.page.evaluate("hand.pixels = null")
+        watched.page.locator("#collected .sprite").nth(k).click()
+        watched.wait_for("hand.pixels !== null")
+        assert np.array_equal(shown[k], canvas_pixels(watched.page, "#hand-canvas"))
+    assert not np.array_equal(*shown)
+
+
 def test_children_and_corners(opened):
     page = opened().page
     page.click("#tab-breed")

@@ -173,7 +173,7 @@ function openDraw() {
     }
   };
 
-  byId("draw-copy").onclick = () => drawing.set(hand.pixels);
+  byId("draw-copy").onclick = async () => drawing.set(await hand.picture());
   byId("draw-clear").onclick = () => drawing.set(new Uint8ClampedArray(4 * side * side));
   byId("draw-take").onclick = () => hand.take(mean, "The drawing, as the model sees it");
   byId("file").onchange = ({ target }) => open(target.files[0]);

@@ -5,6 +5,8 @@ class Hand extends EventTarget {
   name = "";
   source = -1; // index of the sprite that it is a reconstruction of
   pixels = null; // RGBA, as last decoded
+  drawn = null; // the latent that `pixels` shows
+  asked = 0; // how often `picture` had to decode
   past = [];
   future = [];
 
@@ -46,12 +48,22 @@ class Hand extends EventTarget {
 
   async draw() {
     const start = performance.now();
-    const sprites = await decode("hand", [this.z]);
+    const { z } = this;
+    const sprites = await decode("hand", [z]);
     if (!sprites) return;
-    this.pixels = sprites[0];
+    [this.pixels] = sprites;
+    this.drawn = z;
     this.dispatchEvent(new Event("drawn"));
     performance.measure("sprite in hand", { start });
     performance.clearMeasures("sprite in hand"); // observers have it; the page keeps no list
+  }
+
+  /** Return a promise of the RGBA of what is in hand now, whatever is in hand later. */
+  async picture() {
+    if (this.pixels && this.drawn === this.z) return this.pixels;
+    this.asked += 1;
+    const [pixels] = await decode(`picture ${this.asked}`, [this.z]);
+    return pixels;
   }
 }
 
@@ -127,8 +139,8 @@ function openHand() {
   for (let times = 1; times <= 16; times++) {
     byId("scale").append(make("option", { value: times, textContent: `at ${times}\u00d7`, selected: times === 8 }));
   }
-  byId("save").onclick = () => {
+  byId("save").onclick = async () => {
     const times = Number(byId("scale").value);
-    savePng(sheetOf([hand.pixels], 1, times), `sprite-${times}x.png`);
+    savePng(sheetOf([await hand.picture()], 1, times), `sprite-${times}x.png`);
   };
 }
