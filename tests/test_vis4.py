@@ -374,6 +374,18 @@ def test_the_page_may_not_connect(browser, trained):
     watched.context.close()
 
 
+@pytest.mark.parametrize(("tab", "canvas"), [("map", "#map-canvas"), ("draw", "#drawing")])
+def test_the_right_button_changes_nothing(opened, tab, canvas):
+    page = opened().page
+    page.click(f"#tab-{tab}")
+    page.wait_for_timeout(200)
+    before = page.evaluate("addressOf(hand.z)"), canvas_pixels(page, canvas)
+    page.click(canvas, button="right", position={"x": 50, "y": 60})
+    page.wait_for_timeout(200)
+    assert page.evaluate("addressOf(hand.z)") == before[0]
+    assert np.array_equal(canvas_pixels(page, canvas), before[1])
+
+
 # ---- for everybody
 
 

@@ -32,6 +32,7 @@ function onDrag(node, move, end = () => {}) {
   };
   let isDown = false;
   node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     isDown = true;
     node.setPointerCapture(event.pointerId);
     at(event);

@@ -136,6 +136,7 @@ class SpriteMap {
       this.zoomBy(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, event);
       this.hasMoved = pointers.size > 1;
