@@ -188,6 +188,42 @@ def test_a_png_is_fitted_as_by_the_loader(opened, tmp_path, size):
     assert np.array_equal(shown[..., :3], expected)
 
 
+def drawing_of(watched, path):
+    """Return the RGB that the page draws of a file, (S, S, 3)."""
+    watched.page.evaluate("byId('posterior').textContent = ''")
+    watched.page.set_input_files("#file", path)
+    watched.wait_for("byId('posterior').textContent !== ''")
+    shown = canvas_pixels(watched.page, "#drawing")
+    shown[shown[..., 3] == 0] = 255  # what is cut out was white
+    return shown[..., :3]
+
+
+@pytest.mark.parametrize("times", [1, 3, 8])
+def test_the_saved_png_can_be_opened_again(opened, tmp_path, times):
+    watched = opened()
+    page = watched.page
+    page.select_option("#scale", str(times))
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(tmp_path / "saved.png")
+    saved = canvas_pixels(page, "#hand-canvas")
+    saved[saved[..., 3] == 0] = 255
+    page.click("#tab-draw")
+    assert np.array_equal(drawing_of(watched, tmp_path / "saved.png"), saved[..., :3])
+
+
+@pytest.mark.parametrize("background", [(255, 0, 255, 255), (9, 9, 9, 255), (250, 250, 250, 3)])
+def test_a_background_is_taken_away_as_by_the_loader(opened, tmp_path, background):
+    rgba = np.full((64, 64, 4), background, np.uint8)
+    rgba[20:49, 11:40] = np.random.default_rng(1).integers(0, 200, (29, 29, 4)) | (0, 0, 0, 255)
+    rgba[30:33, 21:25] = background  # a hole: of a key colour it is background too
+    path = tmp_path / "own.png"
+    Image.fromarray(rgba).save(path)
+    expected = load_sprite(path).permute(1, 2, 0).numpy()
+    found = drawing_of(opened(), path)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
 def test_a_dropped_png_is_drawn_and_mixed(opened, trained):
     watched = opened()
     page = watched.page
@@ -379,11 +415,11 @@ def test_the_right_button_changes_nothing(opened, tab, canvas):
     page = opened().page
     page.click(f"#tab-{tab}")
     page.wait_for_timeout(200)
-    before = page.evaluate("addressOf(hand.z)"), canvas_pixels(page, canvas)
+    both = "[addressOf(hand.z), byId('drawing').toDataURL()]"
+    before = page.evaluate(both)
     page.click(canvas, button="right", position={"x": 50, "y": 60})
     page.wait_for_timeout(200)
-    assert page.evaluate("addressOf(hand.z)") == before[0]
-    assert np.array_equal(canvas_pixels(page, canvas), before[1])
+    assert page.evaluate(both) == before
 
 
 # ---- for everybody

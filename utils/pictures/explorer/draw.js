@@ -3,45 +3,6 @@
 const DRAWS = 5; // from the posterior
 const WHITE = [255, 255, 255];
 
-/** Return the RGBA of an image file on white, fitted to the side as `fit_to_square` in Python. */
-async function fittedFile(file) {
-  const image = await createImageBitmap(file);
-  const onWhite = (width, height, draw) => {
-    const canvas = make("canvas", { width, height });
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, width, height);
-    draw(context);
-    return context;
-  };
-  let [left, top, width, height] = [0, 0, image.width, image.height];
-  if (Math.max(width, height) > side) [left, top, width, height] = drawnBox(image);
-  const longest = Math.max(width, height);
-  const factor = longest <= side / 2 ? Math.floor(side / longest) : Math.min(1, side / longest);
-  const [w, h] = [width, height].map((length) => Math.max(1, Math.round(length * factor)));
-  const context = onWhite(side, side, (to) => {
-    to.imageSmoothingEnabled = factor < 1;
-    to.imageSmoothingQuality = "high";
-    to.drawImage(image, left, top, width, height, Math.floor((side - w) / 2), Math.floor((side - h) / 2), w, h);
-  });
-  return context.getImageData(0, 0, side, side).data;
-}
-
-/** Return [left, top, width, height] of what is not transparent in an image. */
-function drawnBox(image) {
-  const { width, height } = image;
-  const context = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  const alpha = context.getImageData(0, 0, width, height).data;
-  let [left, top, right, bottom] = [width, height, 0, 0];
-  for (let i = 0; i < width * height; i++) {
-    if (!alpha[4 * i + 3]) continue;
-    const [x, y] = [i % width, Math.floor(i / width)];
-    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
-  }
-  return right < left ? [0, 0, width, height] : [left, top, right - left + 1, bottom - top + 1];
-}
-
 /** A canvas of one sprite to draw on, by pointer or by keys. */
 class Drawing {
   constructor(canvas, onChange) {
