@@ -441,6 +441,45 @@ def test_axe_finds_nothing(opened, scheme, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def page_of_size(folder, size):
+    """Write the page of a barely trained run on sprites of some size; return its path."""
+    write_sprites(folder / "figure")
+    arguments = f"--epoch 1 --hidden_size 8 --latent_size 4 --image_size {size} --device cpu"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main.main(main.get_args_parser().parse_args(arguments.split()))
+        vis4.main(vis4.get_args_parser().parse_args(["--with_encoder"]))
+    return folder / PAGE
+
+
+@pytest.mark.parametrize("size", [16, 64, 128])
+def test_sprites_of_any_size_have_room(browser, tmp_path, size):
+    path = page_of_size(tmp_path, size)
+    for width in (1280, 360):
+        watched = Watched(browser, path, viewport={"width": width, "height": 740})
+        page = watched.page
+        page.click("#collect")
+        page.evaluate("byId('draw-copy').click()")
+        for tab in TABS:
+            page.click(f"#tab-{tab}")
+            page.wait_for_timeout(300)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            # Nothing in a panel reaches beyond it, but for strips that scroll.
+            beyond = page.evaluate(
+                """(tab) => {
+                  const panel = byId(tab);
+                  const right = panel.getBoundingClientRect().right + 1;
+                  return [...panel.querySelectorAll("canvas, button")]
+                    .filter((node) => !node.closest("#draws, #mixed") && node.className !== "remove")
+                    .filter((node) => node.getBoundingClientRect().right > right).length;
+                }""",
+                tab,
+            )
+            assert beyond == 0, (width, tab)
+        watched.context.close()
+        assert watched.wrong == []
+
+
 def test_fingers(opened):
     page = opened(viewport={"width": 360, "height": 740}, has_touch=True).page
     page.locator("#map-canvas").scroll_into_view_if_needed()

@@ -5,6 +5,7 @@ const CELLS = 4; // mixtures along a side that are shown
 function openBlend() {
   const square = byId("blend-square");
   const [canvas, handle] = square.children;
+  canvas.width = canvas.height = CELLS * side;
   const [across, down] = [byId("blend-x"), byId("blend-y")];
   let isOpen = false;
 
@@ -32,9 +33,10 @@ function openBlend() {
   };
 
   const fit = () => {
-    const room = byId("corners").clientWidth - (isNarrow() ? 0 : 2 * (2 * side + 16));
-    const times = Math.max(1, Math.floor(Math.min(room, 480) / (CELLS * side)));
-    canvas.style.width = canvas.style.height = `${times * CELLS * side}px`;
+    const room = Math.min(480, byId("corners").clientWidth - (isNarrow() ? 0 : 2 * (SPRITE + 16)));
+    const times = Math.floor(room / (CELLS * side));
+    canvas.style.width = `${times ? times * CELLS * side : room}px`;
+    canvas.style.imageRendering = times ? "" : "auto";
   };
 
   const place = () => {

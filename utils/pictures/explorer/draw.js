@@ -8,6 +8,7 @@ class Drawing {
   constructor(canvas, onChange) {
     Object.assign(this, { canvas, onChange, colour: [0, 0, 0], x: side >> 1, y: side >> 1 });
     this.pixels = new Uint8ClampedArray(4 * side * side).fill(255);
+    setRoom(canvas, 280);
     let last = null;
     onDrag(canvas, (x, y) => {
       const to = [x, y].map((value) => Math.min(side - 1, Math.floor(value * side)));
@@ -64,7 +65,7 @@ async function fillStrip(strip, channel, items) {
   const sprites = await decode(channel, items.map(({ z }) => z));
   if (!sprites) return;
   strip.replaceChildren(...items.map(({ z, name }, k) => {
-    const button = spriteButton(name, 2, () => hand.take(z, name));
+    const button = spriteButton(name, SPRITE, () => hand.take(z, name));
     paint(button.firstChild, sprites[k]);
     return button;
   }));
@@ -72,7 +73,6 @@ async function fillStrip(strip, channel, items) {
 
 function openDraw() {
   const drawing = new Drawing(byId("drawing"), () => look());
-  byId("drawing").style.width = byId("drawing").style.height = `${Math.max(1, Math.floor(280 / side)) * side}px`;
   let mean = null;
 
   const look = async () => {

@@ -92,8 +92,8 @@ function takeAddress() {
 function openHand() {
   const canvas = byId("hand-canvas");
   const fit = () => {
-    const times = Math.max(1, Math.floor((isNarrow() ? 120 : 320) / side));
-    canvas.style.width = canvas.style.height = `${times * side}px`;
+    setRoom(canvas, isNarrow() ? 120 : 320);
+    if (hand.pixels) paint(canvas, hand.pixels);
   };
   fit();
   addEventListener("resize", fit);

@@ -189,7 +189,7 @@ class SpriteMap {
     const sprites = await decode("hover", [z]);
     if (!sprites || this.hovered !== event) return;
     const box = byId("hover");
-    paint(box.firstElementChild, sprites[0], 3);
+    paint(box.firstElementChild, sprites[0]);
     box.lastElementChild.textContent = name;
     box.hidden = false;
     const isRight = clientX + 18 + box.offsetWidth > innerWidth;
@@ -223,6 +223,7 @@ class SpriteMap {
 }
 
 function openMap(atlas) {
+  setRoom(byId("hover").firstElementChild, 120);
   const map = new SpriteMap(byId("map-canvas"), atlas);
   map.zoomBy(side / map.cell); // first sight: as many as there is room for
   byId("zoom-in").onclick = () => map.zoomBy(1.6);

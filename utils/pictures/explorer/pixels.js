@@ -20,10 +20,16 @@ function cutOut(pixels) {
 /** Return the part of decoded bytes that is sprite k, with its background cut out. */
 const spriteOf = (pixels, k = 0) => cutOut(pixels.slice(4 * k * side * side, 4 * (k + 1) * side * side));
 
-/** Draw a sprite on a canvas, a pixel a pixel; `times` is how large it is on the screen. */
-function paint(canvas, pixels, times = 0) {
+/** Let a sprite's canvas fill a room, in CSS pixels: by a whole factor, or shrunk. */
+function setRoom(canvas, room) {
+  canvas.width = canvas.height = side;
+  canvas.style.width = `${room < side ? room : Math.floor(room / side) * side}px`; // its height follows
+  canvas.style.imageRendering = room < side ? "auto" : "";
+}
+
+/** Draw a sprite on a canvas, a pixel a pixel. */
+function paint(canvas, pixels) {
   if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
-  if (times) canvas.style.width = canvas.style.height = `${times * side}px`;
   canvas.getContext("2d", { willReadFrequently: true }).putImageData(new ImageData(pixels, side, side), 0, 0);
 }
 

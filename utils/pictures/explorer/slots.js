@@ -1,9 +1,11 @@
 // Buttons that show a sprite, and slots that one puts the sprite in hand into.
 
+const SPRITE = 80; // CSS pixels for a sprite on a button
+
 /** Return a button with a sprite on it. */
-function spriteButton(label, times, onclick) {
-  const canvas = make("canvas", { width: side, height: side });
-  canvas.style.width = canvas.style.height = `${times * side}px`;
+function spriteButton(label, room, onclick) {
+  const canvas = make("canvas");
+  setRoom(canvas, room);
   return make("button", { className: "sprite", "aria-label": label, title: label, onclick }, canvas);
 }
 
@@ -11,7 +13,7 @@ class Slot {
   /** A place that holds a sprite {z, name}, or null if it `canBeEmpty`. */
   constructor(label, channel, onChange, canBeEmpty = false) {
     Object.assign(this, { label, channel, onChange, content: null });
-    this.button = spriteButton(label, 2, () => this.put(hand.state));
+    this.button = spriteButton(label, SPRITE, () => this.put(hand.state));
     this.node = make("div", { className: "slot" }, this.button, make("span", { textContent: label }));
     if (canBeEmpty) {
       this.remove = make("button", {

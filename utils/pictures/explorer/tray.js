@@ -12,7 +12,7 @@ function openTray() {
 
   byId("collect").onclick = () => {
     const item = { ...hand.state, picture: hand.picture() };
-    const button = spriteButton(`Take ${item.name}`, 1, () => hand.take(item.z, item.name, item.source));
+    const button = spriteButton(`Take ${item.name}`, SPRITE / 2, () => hand.take(item.z, item.name, item.source));
     item.picture.then((pixels) => paint(button.firstChild, pixels));
     const remove = make("button", {
       className: "remove", textContent: "\u00d7", "aria-label": `Remove ${item.name}`,
