@@ -249,6 +249,27 @@ def test_a_dropped_png_is_drawn_and_mixed(opened, trained):
     assert page.locator("#hand-name").text_content().startswith("Half the drawing, half ")
 
 
+def test_undo_takes_back_a_stroke(opened):
+    page = opened().page
+    page.click("#surprise")
+    page.click("#tab-draw")
+    hand, blank = page.evaluate("[addressOf(hand.z), byId('drawing').toDataURL()]")
+    box = page.locator("#drawing").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 180, steps=3)
+    page.mouse.up()
+    page.evaluate("document.activeElement.blur()")  # which hides where the keys are
+    drawn = page.evaluate("byId('drawing').toDataURL()")
+    page.keyboard.press("Control+z")
+    assert page.evaluate("[addressOf(hand.z), byId('drawing').toDataURL()]") == [hand, blank]
+    page.keyboard.press("Control+y")
+    assert page.evaluate("byId('drawing').toDataURL()") == drawn != blank
+    page.click("#tab-map")
+    page.keyboard.press("Control+z")
+    assert page.evaluate("addressOf(hand.z)") != hand
+
+
 def test_a_file_that_is_no_picture(opened, tmp_path):
     (tmp_path / "own.png").write_text("no picture")
     page = opened().page

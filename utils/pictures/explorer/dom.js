@@ -23,6 +23,21 @@ function say(line) {
   say.timer = setTimeout(() => (byId("said").textContent = ""), 4000);
 }
 
+/** Undo and redo by keys where they are meant: `isMeant()`. What is opened later comes first. */
+function onUndoKeys(isMeant, undo, redo) {
+  onUndoKeys.all ??= [];
+  onUndoKeys.all.unshift({ isMeant, undo, redo });
+  if (onUndoKeys.all.length > 1) return;
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.target.matches("#find")) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    const meant = onUndoKeys.all.find((one) => one.isMeant());
+    (key === "y" || event.shiftKey ? meant.redo : meant.undo)();
+  });
+}
+
 /** Call a function with x and y in [0, 1] while a pointer is dragged across an element. */
 function onDrag(node, move, end = () => {}) {
   const at = (event) => {

@@ -1,17 +1,19 @@
 // With an encoder: a drawing or a PNG, as the model sees it.
 
 const DRAWS = 5; // from the posterior
+const MOST_UNDONE = 50; // strokes
 const WHITE = [255, 255, 255];
 
 /** A canvas of one sprite to draw on, by pointer or by keys. */
 class Drawing {
   constructor(canvas, onChange) {
-    Object.assign(this, { canvas, onChange, colour: [0, 0, 0], x: side >> 1, y: side >> 1 });
+    Object.assign(this, { canvas, onChange, colour: [0, 0, 0], x: side >> 1, y: side >> 1, past: [], future: [] });
     this.pixels = new Uint8ClampedArray(4 * side * side).fill(255);
     setRoom(canvas, 280);
     let last = null;
     onDrag(canvas, (x, y) => {
       const to = [x, y].map((value) => Math.min(side - 1, Math.floor(value * side)));
+      if (!last) this.keep();
       this.line(last ?? to, to);
       last = to;
     }, () => (last = null));
@@ -20,7 +22,23 @@ class Drawing {
     this.show();
   }
 
+  /** Keep what is drawn, before a stroke, as one step of undo. */
+  keep() {
+    this.past = [...this.past, this.pixels.slice()].slice(-MOST_UNDONE);
+    this.future = [];
+  }
+
+  /** Take a stroke back, or draw it again. */
+  step(from, to) {
+    if (!from.length) return;
+    to.push(this.pixels);
+    this.pixels = from.pop();
+    this.show();
+    this.onChange();
+  }
+
   set(pixels) {
+    this.keep();
     this.pixels = Uint8ClampedArray.from(pixels);
     for (let i = 0; i < pixels.length; i += 4) {
       if (!pixels[i + 3]) this.pixels.set([...WHITE, 255], i); // white is what the model knows
@@ -54,7 +72,10 @@ class Drawing {
     event.preventDefault();
     const inside = (value) => Math.min(side - 1, Math.max(0, value));
     [this.x, this.y] = [inside(this.x + step[0]), inside(this.y + step[1])];
-    if (event.key === " ") this.line([this.x, this.y], [this.x, this.y]);
+    if (event.key === " ") {
+      this.keep();
+      this.line([this.x, this.y], [this.x, this.y]);
+    }
     this.canvas.setAttribute("aria-label", `Drawing, column ${this.x + 1}, line ${this.y + 1}`);
     this.show();
   }
@@ -134,6 +155,10 @@ function openDraw() {
     }
   };
 
+  const undo = () => drawing.step(drawing.past, drawing.future);
+  const redo = () => drawing.step(drawing.future, drawing.past);
+  onUndoKeys(() => !byId("draw").hidden, undo, redo);
+  byId("draw-undo").onclick = undo;
   byId("draw-copy").onclick = async () => drawing.set(await hand.picture());
   byId("draw-clear").onclick = () => drawing.set(new Uint8ClampedArray(4 * side * side));
   byId("draw-take").onclick = () => hand.take(mean, "The drawing, as the model sees it");

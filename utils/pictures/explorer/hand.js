@@ -115,13 +115,7 @@ function openHand() {
   const redo = () => hand.step(hand.future, hand.past);
   byId("undo").onclick = undo;
   byId("redo").onclick = redo;
-  addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.target.matches("#find")) return;
-    const key = event.key.toLowerCase();
-    if (key !== "z" && key !== "y") return;
-    event.preventDefault();
-    (key === "y" || event.shiftKey ? redo : undo)();
-  });
+  onUndoKeys(() => true, undo, redo);
 
   byId("surprise").onclick = () => {
     const kind = byId("sampler").value;
