@@ -387,7 +387,7 @@ def test_children_and_corners(opened):
     assert page.locator("#hand-name").text_content().startswith("A child of ")
     page.click("#go-on")
     label = page.locator("#parents .sprite").first.get_attribute("aria-label")
-    assert label.startswith("First parent: A child")
+    assert label.startswith("First parent: a child.")
     page.click("#tab-blend")
     removers = page.locator("#corners .remove")
     for _ in range(2):
@@ -395,6 +395,16 @@ def test_children_and_corners(opened):
     assert removers.locator("visible=true").count() == 0  # two are the least
     page.locator("#blend-x").fill("0.5")
     assert page.locator("#hand-name").text_content().count("png") == 2
+    page.locator("#corners .sprite").first.click()
+    label = page.locator("#corners .sprite").first.get_attribute("aria-label")
+    assert label.startswith("Top left: a blend.")
+    page.locator("#corners .remove").locator("visible=true").first.press("Enter")
+    assert page.evaluate("document.activeElement.className") == "sprite"
+    page.click("#tab-breed")
+    page.evaluate("hand.take(mu.slice(0, latentSize), names[0], 0)")
+    page.click("#go-on")
+    label = page.locator("#parents .sprite").first.get_attribute("aria-label")
+    assert label.startswith("First parent: 000")
 
 
 def test_names_are_text(opened):

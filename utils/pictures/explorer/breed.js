@@ -24,7 +24,7 @@ function openBreed() {
 
   byId("children").onclick = refresh;
   byId("go-on").onclick = () => {
-    parents[0].put({ ...hand.state, name: "A child" });
+    parents[0].put(hand.state);
     refresh();
   };
 

@@ -18,13 +18,17 @@ class Slot {
     if (canBeEmpty) {
       this.remove = make("button", {
         className: "remove", textContent: "\u00d7", "aria-label": `Empty ${label}`,
-        onclick: () => this.put(null),
+        onclick: () => {
+          this.put(null);
+          this.button.focus(); // what was pressed may be gone
+        },
       });
       this.node.append(this.remove);
     }
   }
 
-  async put(content) {
+  async put(given) {
+    const content = given && { ...given, name: shortName(given) };
     this.content = content;
     const says = `${this.label}: ${content ? content.name : "empty"}. Press to put the sprite in hand here.`;
     this.button.setAttribute("aria-label", says);
@@ -36,6 +40,12 @@ class Slot {
     paint(this.button.firstChild, content ? sprites[0] : blank);
   }
 }
+
+/** Return a name that does not grow: blends of blends and children of children are called that. */
+const shortName = ({ name, source }) => {
+  const kind = source < 0 && /^A (blend|child) of /.exec(name);
+  return kind ? `a ${kind[1]}` : name;
+};
 
 /** Return what a slot holds of a training sprite. */
 const ofSprite = (i) => ({ z: row(mu, i), name: names[i], source: i });
