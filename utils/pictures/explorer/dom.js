@@ -18,9 +18,17 @@ const isNarrow = () => matchMedia("(max-width: 780px)").matches;
 
 /** Say a line to the eye and to screen readers; it goes after a while. */
 function say(line) {
+  if (say.hasFailed) return;
   byId("said").textContent = line;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => (byId("said").textContent = ""), 4000);
+}
+
+/** Say that the page does not work; this stays. */
+function fail(line) {
+  say(line);
+  say.hasFailed = true;
+  clearTimeout(say.timer);
 }
 
 /** Undo and redo by keys where they are meant: `isMeant()`. What is opened later comes first. */

@@ -39,4 +39,4 @@ function cutOutAtlas(atlas) {
 }
 
 // What is decoded waits for the worker; the map need not.
-Promise.all([openStudio(), start()]).catch((error) => say(`This page does not work here: ${error.message}`));
+Promise.all([openStudio(), start()]).catch((error) => fail(`This page does not work here: ${error.message}`));
