@@ -341,6 +341,24 @@ def test_undo_redo_and_the_address(opened):
         assert opened(wrong).page.evaluate("hand.source") >= 0
 
 
+def test_undo_in_the_middle_of_a_drag(opened):
+    page = opened().page
+    found = page.evaluate(
+        """() => {
+          const at = (value) => new Float32Array(latentSize).fill(value);
+          const names = () => [hand.past, hand.future].map((list) => list.map(({ z }) => z[0]));
+          hand.take(at(1), "one");
+          hand.past = [];
+          hand.move(at(2), "two");
+          byId("undo").click();
+          const undone = [hand.z[0], names()];
+          hand.keep(); // the pointer goes up
+          return [undone, names()];
+        }"""
+    )
+    assert found == [[1, [[], [2]]], [[], [2]]]
+
+
 def test_the_saved_png_is_transparent_and_large(opened):
     page = opened().page
     page.select_option("#scale", "3")

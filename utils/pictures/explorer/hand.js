@@ -20,9 +20,11 @@ class Hand extends EventTarget {
 
   /** Keep what `move` changed, as one step of undo. */
   keep() {
-    if (this.before) this.past.push(this.before);
+    if (this.before) {
+      this.past.push(this.before);
+      this.future = [];
+    }
     this.before = null;
-    this.future = [];
     this.dispatchEvent(new Event("keep"));
   }
 
@@ -37,6 +39,7 @@ class Hand extends EventTarget {
 
   /** Take a step back, or forward again. */
   step(from, to) {
+    if (this.before) this.keep(); // a drag that goes on: so far it is one step
     const state = from.pop();
     if (!state) return;
     to.push(this.state);
