@@ -249,6 +249,19 @@ def test_a_dropped_png_is_drawn_and_mixed(opened, trained):
     assert page.locator("#hand-name").text_content().startswith("Half the drawing, half ")
 
 
+def test_the_chosen_colour_stays(opened):
+    watched = opened()
+    page = watched.page
+    page.click("#tab-draw")
+    page.locator("#palette button").last.click()
+    chosen = "document.querySelector('#palette [aria-checked=true]').title"
+    before = page.evaluate(chosen)
+    page.evaluate("byId('palette').firstChild.remove()")
+    page.click("#surprise")
+    watched.wait_for("byId('palette').firstChild.title.startsWith('White')")
+    assert page.evaluate(chosen) == before
+
+
 def test_undo_takes_back_a_stroke(opened):
     page = opened().page
     page.click("#surprise")

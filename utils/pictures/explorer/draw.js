@@ -120,7 +120,12 @@ function openDraw() {
   };
 
   const showPalette = () => {
-    const colours = [WHITE, [0, 0, 0], ...(hand.pixels ? mainColours(hand.pixels) : [])];
+    const [ground, ink] = [WHITE, [0, 0, 0]];
+    const inHand = hand.pixels ? mainColours(hand.pixels) : [];
+    const colours = [ground, ink, ...inHand.filter((colour) => isOther(colour, ground) && isOther(colour, ink))];
+    let chosen = colours.findIndex((colour) => String(colour) === String(drawing.colour));
+    if (chosen < 0) chosen = colours.push(drawing.colour) - 1; // it stays to draw with
+    const hadFocus = byId("palette").contains(document.activeElement);
     const buttons = colours.map((colour, k) => {
       const name = k ? `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}` : "White, the background";
       const button = make("button", { className: "colour", role: "radio", "aria-label": name, title: name });
@@ -142,7 +147,8 @@ function openDraw() {
       return button;
     });
     byId("palette").replaceChildren(...buttons);
-    buttons[1].click();
+    buttons[chosen].click();
+    if (hadFocus) buttons[chosen].focus();
   };
 
   const open = async (file) => {
@@ -162,7 +168,10 @@ function openDraw() {
   byId("draw-copy").onclick = async () => drawing.set(await hand.picture());
   byId("draw-clear").onclick = () => drawing.set(new Uint8ClampedArray(4 * side * side));
   byId("draw-take").onclick = () => hand.take(mean, "The drawing, as the model sees it");
-  byId("file").onchange = ({ target }) => open(target.files[0]);
+  byId("file").onchange = ({ target }) => {
+    open(target.files[0]);
+    target.value = ""; // so that the same file can be opened again
+  };
   hand.addEventListener("drawn", () => !byId("draw").hidden && showPalette());
   for (const name of ["dragover", "dragleave", "drop"]) {
     addEventListener(name, (event) => {

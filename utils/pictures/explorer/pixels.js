@@ -62,6 +62,8 @@ function savePng(canvas, name) {
 const MOST_COLOURS = 15;
 const SAME_COLOUR = 36; // distance in RGB below which two colours are one
 
+const isOther = (a, b) => Math.hypot(...a.map((value, k) => value - b[k])) > SAME_COLOUR;
+
 /** Return the main colours [r, g, b] of what is drawn of a sprite, the most frequent first. */
 function mainColours(pixels) {
   const bins = new Map();
@@ -77,7 +79,7 @@ function mainColours(pixels) {
   const colours = [];
   for (const { total, count } of [...bins.values()].sort((a, b) => b.count - a.count)) {
     const colour = total.map((sum) => Math.round(sum / count));
-    const isNew = colours.every((other) => Math.hypot(...other.map((v, k) => v - colour[k])) > SAME_COLOUR);
+    const isNew = colours.every((other) => isOther(other, colour));
     if (isNew && colours.length < MOST_COLOURS) colours.push(colour);
   }
   return colours;
