@@ -363,7 +363,7 @@ def test_undo_in_the_middle_of_a_drag(opened):
           hand.take(at(1), "one");
           hand.past = [];
           hand.move(at(2), "two");
-          byId("undo").click();
+          hand.step(hand.past, hand.future);
           const undone = [hand.z[0], names()];
           hand.keep(); // the pointer goes up
           return [undone, names()];

@@ -22,7 +22,7 @@ class Hand extends EventTarget {
   keep() {
     if (this.before) {
       this.past.push(this.before);
-      this.future = [];
+      this.future.length = 0;
     }
     this.before = null;
     this.dispatchEvent(new Event("keep"));
