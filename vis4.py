@@ -140,7 +140,7 @@ def facts_of(trained: TrainedRun, shown: Sprites) -> dict:
     mu: Tensor = encode(trained.model, shown.pixels)
     spread = principal_directions(mu.numpy().astype(np.float64))
     return {
-        "about": f"{len(mu)} sprites and everything between them, from {trained.folder.name}",
+        "about": f"{len(mu)} sprites and everything between them, from {trained.folder.resolve().name}",
         "side": trained.model.input_size,
         "latentSize": trained.model.latent_size,
         "names": shown.names,
