@@ -351,7 +351,9 @@ def test_undo_redo_and_the_address(opened):
     sent = opened(second)
     assert sent.page.evaluate("addressOf(hand.z)") == second
     for wrong in ("#z=1,2", "#z=", "#z=1,2,3,4,NaN", "#y", "#z=a,b,c,d,e"):
-        assert opened(wrong).page.evaluate("hand.source") >= 0
+        page = opened(wrong).page
+        assert page.evaluate("hand.source") >= 0
+        assert ("takes 5 numbers" in page.locator("#said").text_content()) == ("z" in wrong)
 
 
 def test_undo_in_the_middle_of_a_drag(opened):
@@ -429,6 +431,9 @@ def test_children_and_corners(opened):
     page.locator("#corners .sprite").first.click()
     label = page.locator("#corners .sprite").first.get_attribute("aria-label")
     assert label.startswith("Top left: a blend.")
+    assert page.locator("#blend-square span").is_hidden()
+    page.locator("#blend-x").fill("0.6")
+    assert page.locator("#blend-square span").is_visible()
     page.locator("#corners .remove").locator("visible=true").first.press("Enter")
     assert page.evaluate("document.activeElement.className") == "sprite"
     page.click("#tab-breed")
@@ -576,6 +581,16 @@ def test_the_page_is_one_file_and_its_error_is_printed(script):
     assert not re.search(r"(src|href)=[\"']?(https?:|//)", page)
     assert "default-src 'none'" in page and "unsafe" not in page
     assert '"encoder": null' in page
+
+
+def test_a_solved_run_says_what_it_is(script):
+    path = Path(RUN, "args.json")
+    code, out, _ = script(vis4)
+    assert code == 0 and vis4.SOLVED not in out
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"init": "solve"}))
+    code, out, err = script(vis4)
+    assert code == 0, err
+    assert vis4.SOLVED in out and vis4.SOLVED in Path(PAGE).read_text()
 
 
 def test_what_a_user_gets_wrong(script):

@@ -90,6 +90,12 @@ function takeAddress() {
   return z !== null;
 }
 
+/** Say so if the address names a latent that this page does not have. */
+function sayIfWrong() {
+  if (!new URLSearchParams(location.hash.slice(1)).has("z")) return;
+  say(`The address names no sprite of this page: z takes ${latentSize} numbers.`);
+}
+
 // ---- its part of the page
 
 function openHand() {
@@ -112,7 +118,7 @@ function openHand() {
     clearTimeout(hand.timer); // browsers limit how often an address may change
     hand.timer = setTimeout(() => history.replaceState(null, "", addressOf(hand.z)), 200);
   });
-  addEventListener("hashchange", takeAddress);
+  addEventListener("hashchange", () => takeAddress() || sayIfWrong());
 
   const undo = () => hand.step(hand.past, hand.future);
   const redo = () => hand.step(hand.future, hand.past);
