@@ -150,8 +150,9 @@ def facts_of(trained: TrainedRun, shown: Sprites) -> dict:
     """Return what the page knows of the run beside its networks; see facts.js."""
     mu: Tensor = encode(trained.model, shown.pixels)
     spread = principal_directions(mu.numpy().astype(np.float64))
+    name = trained.folder.resolve().name
     return {
-        "about": f"{len(mu)} sprites and everything between them, from {trained.folder.resolve().name}",
+        "about": f"{len(mu)} sprites and everything between them, from {name}",
         "note": SOLVED if is_solved(trained) else "",
         "side": trained.model.input_size,
         "latentSize": trained.model.latent_size,

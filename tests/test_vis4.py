@@ -397,7 +397,9 @@ def test_the_saved_png_is_transparent_and_large(opened):
 def test_what_is_collected_is_what_is_in_hand(opened):
     watched = opened()
     watched.page.evaluate(
-        "() => { for (const id of ['surprise', 'collect', 'surprise', 'collect']) byId(id).click(); }"
+        """() => {
+          for (const id of ["surprise", "collect", "surprise", "collect"]) byId(id).click();
+        }"""
     )
     watched.page.wait_for_timeout(500)
     shown = []
@@ -537,7 +539,7 @@ def test_sprites_of_any_size_have_room(browser, tmp_path, size):
                   const panel = byId(tab);
                   const right = panel.getBoundingClientRect().right + 1;
                   return [...panel.querySelectorAll("canvas, button")]
-                    .filter((node) => !node.closest("#draws, #mixed") && node.className !== "remove")
+                    .filter((node) => !node.closest("#draws, #mixed, .remove"))
                     .filter((node) => node.getBoundingClientRect().right > right).length;
                 }""",
                 tab,
