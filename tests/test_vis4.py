@@ -459,6 +459,13 @@ def test_names_are_text(opened):
     assert page.title() == "Sprite explorer"
 
 
+def test_that_the_page_does_not_work_stays(opened):
+    page = opened().page
+    page.evaluate("() => { say('before'); fail('no decoder'); say('after'); }")
+    page.wait_for_timeout(4200)
+    assert page.locator("#said").text_content() == "no decoder"
+
+
 def test_the_page_may_not_connect(browser, trained):
     watched = Watched(browser, trained / PAGE)
     blocked = watched.page.evaluate(
