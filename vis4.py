@@ -36,6 +36,10 @@ from utils.training.engine import evaluate
 FOLDER = "exp4-Explorer"
 SEED = 41  # of the samples that the page is measured on
 MEASURED = 250  # sprites of each kind that it is measured on
+SOLVED = (  # what to say of a run that --init solve began
+    "This run solved for its last layer: what lies between sprites is noise; "
+    "train with --epoch 500 for a latent space to walk."
+)
 LARGEST = {False: 12e6, True: 22e6}  # bytes of a page without and with the encoder
 
 
@@ -75,7 +79,14 @@ def main(args: argparse.Namespace) -> None:
     print(f"The page has {size / 1e6:.1f} MB.")
     if size > LARGEST[args.with_encoder]:
         print(f"That is more than {LARGEST[args.with_encoder] / 1e6:.0f} MB; browsers may be slow.")
+    if is_solved(trained):
+        print(SOLVED)
     announce([path], args.show)
+
+
+def is_solved(trained: TrainedRun) -> bool:
+    """Return whether a run began by solving for its last layer, as with --recipe fast."""
+    return trained.settings.get("init") == "solve"
 
 
 def check_model(model: VAE) -> None:
@@ -139,8 +150,10 @@ def facts_of(trained: TrainedRun, shown: Sprites) -> dict:
     """Return what the page knows of the run beside its networks; see facts.js."""
     mu: Tensor = encode(trained.model, shown.pixels)
     spread = principal_directions(mu.numpy().astype(np.float64))
+    name = trained.folder.resolve().name
     return {
-        "about": f"{len(mu)} sprites and everything between them, from {trained.folder.name}",
+        "about": f"{len(mu)} sprites and everything between them, from {name}",
+        "note": SOLVED if is_solved(trained) else "",
         "side": trained.model.input_size,
         "latentSize": trained.model.latent_size,
         "names": shown.names,

@@ -188,6 +188,42 @@ def test_a_png_is_fitted_as_by_the_loader(opened, tmp_path, size):
     assert np.array_equal(shown[..., :3], expected)
 
 
+def drawing_of(watched, path):
+    """Return the RGB that the page draws of a file, (S, S, 3)."""
+    watched.page.evaluate("byId('posterior').textContent = ''")
+    watched.page.set_input_files("#file", path)
+    watched.wait_for("byId('posterior').textContent !== ''")
+    shown = canvas_pixels(watched.page, "#drawing")
+    shown[shown[..., 3] == 0] = 255  # what is cut out was white
+    return shown[..., :3]
+
+
+@pytest.mark.parametrize("times", [1, 3, 8])
+def test_the_saved_png_can_be_opened_again(opened, tmp_path, times):
+    watched = opened()
+    page = watched.page
+    page.select_option("#scale", str(times))
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(tmp_path / "saved.png")
+    saved = canvas_pixels(page, "#hand-canvas")
+    saved[saved[..., 3] == 0] = 255
+    page.click("#tab-draw")
+    assert np.array_equal(drawing_of(watched, tmp_path / "saved.png"), saved[..., :3])
+
+
+@pytest.mark.parametrize("background", [(255, 0, 255, 255), (9, 9, 9, 255), (250, 250, 250, 3)])
+def test_a_background_is_taken_away_as_by_the_loader(opened, tmp_path, background):
+    rgba = np.full((64, 64, 4), background, np.uint8)
+    rgba[20:49, 11:40] = np.random.default_rng(1).integers(0, 200, (29, 29, 4)) | (0, 0, 0, 255)
+    rgba[30:33, 21:25] = background  # a hole: of a key colour it is background too
+    path = tmp_path / "own.png"
+    Image.fromarray(rgba).save(path)
+    expected = load_sprite(path).permute(1, 2, 0).numpy()
+    found = drawing_of(opened(), path)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
 def test_a_dropped_png_is_drawn_and_mixed(opened, trained):
     watched = opened()
     page = watched.page
@@ -211,6 +247,40 @@ def test_a_dropped_png_is_drawn_and_mixed(opened, trained):
     watched.wait_for(f"byId('posterior').textContent !== {before!r}")
     page.locator("#mixed button").first.click()
     assert page.locator("#hand-name").text_content().startswith("Half the drawing, half ")
+
+
+def test_the_chosen_colour_stays(opened):
+    watched = opened()
+    page = watched.page
+    page.click("#tab-draw")
+    page.locator("#palette button").last.click()
+    chosen = "document.querySelector('#palette [aria-checked=true]').title"
+    before = page.evaluate(chosen)
+    page.evaluate("byId('palette').firstChild.remove()")
+    page.click("#surprise")
+    watched.wait_for("byId('palette').firstChild.title.startsWith('White')")
+    assert page.evaluate(chosen) == before
+
+
+def test_undo_takes_back_a_stroke(opened):
+    page = opened().page
+    page.click("#surprise")
+    page.click("#tab-draw")
+    hand, blank = page.evaluate("[addressOf(hand.z), byId('drawing').toDataURL()]")
+    box = page.locator("#drawing").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 180, steps=3)
+    page.mouse.up()
+    page.evaluate("document.activeElement.blur()")  # which hides where the keys are
+    drawn = page.evaluate("byId('drawing').toDataURL()")
+    page.keyboard.press("Control+z")
+    assert page.evaluate("[addressOf(hand.z), byId('drawing').toDataURL()]") == [hand, blank]
+    page.keyboard.press("Control+y")
+    assert page.evaluate("byId('drawing').toDataURL()") == drawn != blank
+    page.click("#tab-map")
+    page.keyboard.press("Control+z")
+    assert page.evaluate("addressOf(hand.z)") != hand
 
 
 def test_a_file_that_is_no_picture(opened, tmp_path):
@@ -281,7 +351,27 @@ def test_undo_redo_and_the_address(opened):
     sent = opened(second)
     assert sent.page.evaluate("addressOf(hand.z)") == second
     for wrong in ("#z=1,2", "#z=", "#z=1,2,3,4,NaN", "#y", "#z=a,b,c,d,e"):
-        assert opened(wrong).page.evaluate("hand.source") >= 0
+        page = opened(wrong).page
+        assert page.evaluate("hand.source") >= 0
+        assert ("takes 5 numbers" in page.locator("#said").text_content()) == ("z" in wrong)
+
+
+def test_undo_in_the_middle_of_a_drag(opened):
+    page = opened().page
+    found = page.evaluate(
+        """() => {
+          const at = (value) => new Float32Array(latentSize).fill(value);
+          const names = () => [hand.past, hand.future].map((list) => list.map(({ z }) => z[0]));
+          hand.take(at(1), "one");
+          hand.past = [];
+          hand.move(at(2), "two");
+          hand.step(hand.past, hand.future);
+          const undone = [hand.z[0], names()];
+          hand.keep(); // the pointer goes up
+          return [undone, names()];
+        }"""
+    )
+    assert found == [[1, [[], [2]]], [[], [2]]]
 
 
 def test_the_saved_png_is_transparent_and_large(opened):
@@ -304,6 +394,25 @@ def test_the_saved_png_is_transparent_and_large(opened):
     assert np.array_equal(sheet[:120, :120], saved)
 
 
+def test_what_is_collected_is_what_is_in_hand(opened):
+    watched = opened()
+    watched.page.evaluate(
+        """() => {
+          for (const id of ["surprise", "collect", "surprise", "collect"]) byId(id).click();
+        }"""
+    )
+    watched.page.wait_for_timeout(500)
+    shown = []
+    for k in range(2):
+        thumbnail = f"#collected .slot:nth-child({k + 1}) canvas"
+        shown.append(canvas_pixels(watched.page, thumbnail))
+        watched.page.evaluate("hand.pixels = null")
+        watched.page.locator("#collected .sprite").nth(k).click()
+        watched.wait_for("hand.pixels !== null")
+        assert np.array_equal(shown[k], canvas_pixels(watched.page, "#hand-canvas"))
+    assert not np.array_equal(*shown)
+
+
 def test_children_and_corners(opened):
     page = opened().page
     page.click("#tab-breed")
@@ -313,7 +422,7 @@ def test_children_and_corners(opened):
     assert page.locator("#hand-name").text_content().startswith("A child of ")
     page.click("#go-on")
     label = page.locator("#parents .sprite").first.get_attribute("aria-label")
-    assert label.startswith("First parent: A child")
+    assert label.startswith("First parent: a child.")
     page.click("#tab-blend")
     removers = page.locator("#corners .remove")
     for _ in range(2):
@@ -321,6 +430,19 @@ def test_children_and_corners(opened):
     assert removers.locator("visible=true").count() == 0  # two are the least
     page.locator("#blend-x").fill("0.5")
     assert page.locator("#hand-name").text_content().count("png") == 2
+    page.locator("#corners .sprite").first.click()
+    label = page.locator("#corners .sprite").first.get_attribute("aria-label")
+    assert label.startswith("Top left: a blend.")
+    assert page.locator("#blend-square span").is_hidden()
+    page.locator("#blend-x").fill("0.6")
+    assert page.locator("#blend-square span").is_visible()
+    page.locator("#corners .remove").locator("visible=true").first.press("Enter")
+    assert page.evaluate("document.activeElement.className") == "sprite"
+    page.click("#tab-breed")
+    page.evaluate("hand.take(mu.slice(0, latentSize), names[0], 0)")
+    page.click("#go-on")
+    label = page.locator("#parents .sprite").first.get_attribute("aria-label")
+    assert label.startswith("First parent: 000")
 
 
 def test_names_are_text(opened):
@@ -335,6 +457,13 @@ def test_names_are_text(opened):
     page.mouse.move(500, 300)
     assert page.evaluate("document.querySelectorAll('img').length") == 0
     assert page.title() == "Sprite explorer"
+
+
+def test_that_the_page_does_not_work_stays(opened):
+    page = opened().page
+    page.evaluate("() => { say('before'); fail('no decoder'); say('after'); }")
+    page.wait_for_timeout(4200)
+    assert page.locator("#said").text_content() == "no decoder"
 
 
 def test_the_page_may_not_connect(browser, trained):
@@ -357,6 +486,18 @@ def test_the_page_may_not_connect(browser, trained):
     watched.context.close()
 
 
+@pytest.mark.parametrize(("tab", "canvas"), [("map", "#map-canvas"), ("draw", "#drawing")])
+def test_the_right_button_changes_nothing(opened, tab, canvas):
+    page = opened().page
+    page.click(f"#tab-{tab}")
+    page.wait_for_timeout(200)
+    both = "[addressOf(hand.z), byId('drawing').toDataURL()]"
+    before = page.evaluate(both)
+    page.click(canvas, button="right", position={"x": 50, "y": 60})
+    page.wait_for_timeout(200)
+    assert page.evaluate(both) == before
+
+
 # ---- for everybody
 
 
@@ -374,6 +515,45 @@ def test_axe_finds_nothing(opened, scheme, width):
         found = page.evaluate("axe.run().then(({ violations }) => violations)")
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def page_of_size(folder, size):
+    """Write the page of a barely trained run on sprites of some size; return its path."""
+    write_sprites(folder / "figure")
+    arguments = f"--epoch 1 --hidden_size 8 --latent_size 4 --image_size {size} --device cpu"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main.main(main.get_args_parser().parse_args(arguments.split()))
+        vis4.main(vis4.get_args_parser().parse_args(["--with_encoder"]))
+    return folder / PAGE
+
+
+@pytest.mark.parametrize("size", [16, 64, 128])
+def test_sprites_of_any_size_have_room(browser, tmp_path, size):
+    path = page_of_size(tmp_path, size)
+    for width in (1280, 360):
+        watched = Watched(browser, path, viewport={"width": width, "height": 740})
+        page = watched.page
+        page.click("#collect")
+        page.evaluate("byId('draw-copy').click()")
+        for tab in TABS:
+            page.click(f"#tab-{tab}")
+            page.wait_for_timeout(300)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            # Nothing in a panel reaches beyond it, but for strips that scroll.
+            beyond = page.evaluate(
+                """(tab) => {
+                  const panel = byId(tab);
+                  const right = panel.getBoundingClientRect().right + 1;
+                  return [...panel.querySelectorAll("canvas, button")]
+                    .filter((node) => !node.closest("#draws, #mixed, .remove"))
+                    .filter((node) => node.getBoundingClientRect().right > right).length;
+                }""",
+                tab,
+            )
+            assert beyond == 0, (width, tab)
+        watched.context.close()
+        assert watched.wrong == []
 
 
 def test_fingers(opened):
@@ -410,6 +590,16 @@ def test_the_page_is_one_file_and_its_error_is_printed(script):
     assert not re.search(r"(src|href)=[\"']?(https?:|//)", page)
     assert "default-src 'none'" in page and "unsafe" not in page
     assert '"encoder": null' in page
+
+
+def test_a_solved_run_says_what_it_is(script):
+    path = Path(RUN, "args.json")
+    code, out, _ = script(vis4)
+    assert code == 0 and vis4.SOLVED not in out
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"init": "solve"}))
+    code, out, err = script(vis4)
+    assert code == 0, err
+    assert vis4.SOLVED in out and vis4.SOLVED in Path(PAGE).read_text()
 
 
 def test_what_a_user_gets_wrong(script):

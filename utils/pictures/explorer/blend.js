@@ -5,8 +5,10 @@ const CELLS = 4; // mixtures along a side that are shown
 function openBlend() {
   const square = byId("blend-square");
   const [canvas, handle] = square.children;
+  canvas.width = canvas.height = CELLS * side;
   const [across, down] = [byId("blend-x"), byId("blend-y")];
   let isOpen = false;
+  let isMoving = false; // what is in hand, to where the handle is
 
   const corners = ["Top left", "Top right", "Bottom left", "Bottom right"].map(
     (label, k) => new Slot(label, `corner ${k}`, () => isOpen && refresh(), true));
@@ -32,12 +34,14 @@ function openBlend() {
   };
 
   const fit = () => {
-    const room = byId("corners").clientWidth - (isNarrow() ? 0 : 2 * (2 * side + 16));
-    const times = Math.max(1, Math.floor(Math.min(room, 480) / (CELLS * side)));
-    canvas.style.width = canvas.style.height = `${times * CELLS * side}px`;
+    const room = Math.min(480, byId("corners").clientWidth - (isNarrow() ? 0 : 2 * (SPRITE + 16)));
+    const times = Math.floor(room / (CELLS * side));
+    canvas.style.width = `${times ? times * CELLS * side : room}px`;
+    canvas.style.imageRendering = times ? "" : "auto";
   };
 
   const place = () => {
+    handle.hidden = false;
     // The middle of the first cell is a corner, so is that of the last.
     const on = (value) => `${(100 * (value * (CELLS - 1) + 0.5)) / CELLS}%`;
     handle.style.left = on(Number(across.value));
@@ -49,13 +53,16 @@ function openBlend() {
     for (const { remove, content } of corners) {
       remove.hidden = !content || filled.length <= 2;
     }
+    handle.hidden = true; // where it is, is something else now
     show();
   };
 
   const move = () => {
     place();
     const z = onSquare(latents(), Number(across.value), Number(down.value), mix());
+    isMoving = true;
     hand.move(z, `A blend of ${corners.filter(({ content }) => content).map(({ content }) => content.name).join(", ")}`);
+    isMoving = false;
   };
 
   onDrag(square, (x, y) => {
@@ -70,6 +77,9 @@ function openBlend() {
   }
   document.querySelectorAll("[name=mix]").forEach((input) => (input.onchange = refresh));
   addEventListener("resize", fit);
+  hand.addEventListener("move", () => {
+    if (!isMoving) handle.hidden = true; // something else is in hand
+  });
 
   return () => {
     fit();
@@ -80,7 +90,6 @@ function openBlend() {
       corners[k].put(ofSprite(nearestOnMap(x, y, 1)[0]));
     }
     isOpen = true;
-    place();
     refresh();
   };
 }

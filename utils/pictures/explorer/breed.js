@@ -5,7 +5,7 @@ const LITTER = 12;
 function openBreed() {
   const parents = ["First parent", "Second parent"].map((label, k) => new Slot(label, `parent ${k}`, () => {}));
   byId("parents").prepend(...parents.map(({ node }) => node));
-  const buttons = Array.from({ length: LITTER }, (_, k) => spriteButton(`Child ${k + 1}`, isNarrow() ? 2 : 3, () => pickChild(k)));
+  const buttons = Array.from({ length: LITTER }, (_, k) => spriteButton(`Child ${k + 1}`, isNarrow() ? SPRITE : 1.5 * SPRITE, () => pickChild(k)));
   byId("litter").append(...buttons);
   let latents = [];
 
@@ -24,7 +24,7 @@ function openBreed() {
 
   byId("children").onclick = refresh;
   byId("go-on").onclick = () => {
-    parents[0].put({ ...hand.state, name: "A child" });
+    parents[0].put(hand.state);
     refresh();
   };
 

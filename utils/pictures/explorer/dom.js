@@ -18,9 +18,32 @@ const isNarrow = () => matchMedia("(max-width: 780px)").matches;
 
 /** Say a line to the eye and to screen readers; it goes after a while. */
 function say(line) {
+  if (say.hasFailed) return;
   byId("said").textContent = line;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => (byId("said").textContent = ""), 4000);
+}
+
+/** Say that the page does not work; this stays. */
+function fail(line) {
+  say(line);
+  say.hasFailed = true;
+  clearTimeout(say.timer);
+}
+
+/** Undo and redo by keys where they are meant: `isMeant()`. What is opened later comes first. */
+function onUndoKeys(isMeant, undo, redo) {
+  onUndoKeys.all ??= [];
+  onUndoKeys.all.unshift({ isMeant, undo, redo });
+  if (onUndoKeys.all.length > 1) return;
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || event.target.matches("#find")) return;
+    const key = event.key.toLowerCase();
+    if (key !== "z" && key !== "y") return;
+    event.preventDefault();
+    const meant = onUndoKeys.all.find((one) => one.isMeant());
+    (key === "y" || event.shiftKey ? meant.redo : meant.undo)();
+  });
 }
 
 /** Call a function with x and y in [0, 1] while a pointer is dragged across an element. */
@@ -32,6 +55,7 @@ function onDrag(node, move, end = () => {}) {
   };
   let isDown = false;
   node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     isDown = true;
     node.setPointerCapture(event.pointerId);
     at(event);

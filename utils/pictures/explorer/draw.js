@@ -1,55 +1,19 @@
 // With an encoder: a drawing or a PNG, as the model sees it.
 
 const DRAWS = 5; // from the posterior
+const MOST_UNDONE = 50; // strokes
 const WHITE = [255, 255, 255];
-
-/** Return the RGBA of an image file on white, fitted to the side as `fit_to_square` in Python. */
-async function fittedFile(file) {
-  const image = await createImageBitmap(file);
-  const onWhite = (width, height, draw) => {
-    const canvas = make("canvas", { width, height });
-    const context = canvas.getContext("2d", { willReadFrequently: true });
-    context.fillStyle = "#fff";
-    context.fillRect(0, 0, width, height);
-    draw(context);
-    return context;
-  };
-  let [left, top, width, height] = [0, 0, image.width, image.height];
-  if (Math.max(width, height) > side) [left, top, width, height] = drawnBox(image);
-  const longest = Math.max(width, height);
-  const factor = longest <= side / 2 ? Math.floor(side / longest) : Math.min(1, side / longest);
-  const [w, h] = [width, height].map((length) => Math.max(1, Math.round(length * factor)));
-  const context = onWhite(side, side, (to) => {
-    to.imageSmoothingEnabled = factor < 1;
-    to.imageSmoothingQuality = "high";
-    to.drawImage(image, left, top, width, height, Math.floor((side - w) / 2), Math.floor((side - h) / 2), w, h);
-  });
-  return context.getImageData(0, 0, side, side).data;
-}
-
-/** Return [left, top, width, height] of what is not transparent in an image. */
-function drawnBox(image) {
-  const { width, height } = image;
-  const context = make("canvas", { width, height }).getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  const alpha = context.getImageData(0, 0, width, height).data;
-  let [left, top, right, bottom] = [width, height, 0, 0];
-  for (let i = 0; i < width * height; i++) {
-    if (!alpha[4 * i + 3]) continue;
-    const [x, y] = [i % width, Math.floor(i / width)];
-    [left, right, top, bottom] = [Math.min(left, x), Math.max(right, x), Math.min(top, y), Math.max(bottom, y)];
-  }
-  return right < left ? [0, 0, width, height] : [left, top, right - left + 1, bottom - top + 1];
-}
 
 /** A canvas of one sprite to draw on, by pointer or by keys. */
 class Drawing {
   constructor(canvas, onChange) {
-    Object.assign(this, { canvas, onChange, colour: [0, 0, 0], x: side >> 1, y: side >> 1 });
+    Object.assign(this, { canvas, onChange, colour: [0, 0, 0], x: side >> 1, y: side >> 1, past: [], future: [] });
     this.pixels = new Uint8ClampedArray(4 * side * side).fill(255);
+    setRoom(canvas, 280);
     let last = null;
     onDrag(canvas, (x, y) => {
       const to = [x, y].map((value) => Math.min(side - 1, Math.floor(value * side)));
+      if (!last) this.keep();
       this.line(last ?? to, to);
       last = to;
     }, () => (last = null));
@@ -58,7 +22,23 @@ class Drawing {
     this.show();
   }
 
+  /** Keep what is drawn, before a stroke, as one step of undo. */
+  keep() {
+    this.past = [...this.past, this.pixels.slice()].slice(-MOST_UNDONE);
+    this.future = [];
+  }
+
+  /** Take a stroke back, or draw it again. */
+  step(from, to) {
+    if (!from.length) return;
+    to.push(this.pixels);
+    this.pixels = from.pop();
+    this.show();
+    this.onChange();
+  }
+
   set(pixels) {
+    this.keep();
     this.pixels = Uint8ClampedArray.from(pixels);
     for (let i = 0; i < pixels.length; i += 4) {
       if (!pixels[i + 3]) this.pixels.set([...WHITE, 255], i); // white is what the model knows
@@ -92,7 +72,10 @@ class Drawing {
     event.preventDefault();
     const inside = (value) => Math.min(side - 1, Math.max(0, value));
     [this.x, this.y] = [inside(this.x + step[0]), inside(this.y + step[1])];
-    if (event.key === " ") this.line([this.x, this.y], [this.x, this.y]);
+    if (event.key === " ") {
+      this.keep();
+      this.line([this.x, this.y], [this.x, this.y]);
+    }
     this.canvas.setAttribute("aria-label", `Drawing, column ${this.x + 1}, line ${this.y + 1}`);
     this.show();
   }
@@ -103,7 +86,7 @@ async function fillStrip(strip, channel, items) {
   const sprites = await decode(channel, items.map(({ z }) => z));
   if (!sprites) return;
   strip.replaceChildren(...items.map(({ z, name }, k) => {
-    const button = spriteButton(name, 2, () => hand.take(z, name));
+    const button = spriteButton(name, SPRITE, () => hand.take(z, name));
     paint(button.firstChild, sprites[k]);
     return button;
   }));
@@ -111,7 +94,6 @@ async function fillStrip(strip, channel, items) {
 
 function openDraw() {
   const drawing = new Drawing(byId("drawing"), () => look());
-  byId("drawing").style.width = byId("drawing").style.height = `${Math.max(1, Math.floor(280 / side)) * side}px`;
   let mean = null;
 
   const look = async () => {
@@ -138,7 +120,12 @@ function openDraw() {
   };
 
   const showPalette = () => {
-    const colours = [WHITE, [0, 0, 0], ...(hand.pixels ? mainColours(hand.pixels) : [])];
+    const [ground, ink] = [WHITE, [0, 0, 0]];
+    const inHand = hand.pixels ? mainColours(hand.pixels) : [];
+    const colours = [ground, ink, ...inHand.filter((colour) => isOther(colour, ground) && isOther(colour, ink))];
+    let chosen = colours.findIndex((colour) => String(colour) === String(drawing.colour));
+    if (chosen < 0) chosen = colours.push(drawing.colour) - 1; // it stays to draw with
+    const hadFocus = byId("palette").contains(document.activeElement);
     const buttons = colours.map((colour, k) => {
       const name = k ? `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}` : "White, the background";
       const button = make("button", { className: "colour", role: "radio", "aria-label": name, title: name });
@@ -160,7 +147,8 @@ function openDraw() {
       return button;
     });
     byId("palette").replaceChildren(...buttons);
-    buttons[1].click();
+    buttons[chosen].click();
+    if (hadFocus) buttons[chosen].focus();
   };
 
   const open = async (file) => {
@@ -173,10 +161,17 @@ function openDraw() {
     }
   };
 
-  byId("draw-copy").onclick = () => drawing.set(hand.pixels);
+  const undo = () => drawing.step(drawing.past, drawing.future);
+  const redo = () => drawing.step(drawing.future, drawing.past);
+  onUndoKeys(() => !byId("draw").hidden, undo, redo);
+  byId("draw-undo").onclick = undo;
+  byId("draw-copy").onclick = async () => drawing.set(await hand.picture());
   byId("draw-clear").onclick = () => drawing.set(new Uint8ClampedArray(4 * side * side));
   byId("draw-take").onclick = () => hand.take(mean, "The drawing, as the model sees it");
-  byId("file").onchange = ({ target }) => open(target.files[0]);
+  byId("file").onchange = ({ target }) => {
+    open(target.files[0]);
+    target.value = ""; // so that the same file can be opened again
+  };
   hand.addEventListener("drawn", () => !byId("draw").hidden && showPalette());
   for (const name of ["dragover", "dragleave", "drop"]) {
     addEventListener(name, (event) => {

@@ -5,6 +5,8 @@ class Hand extends EventTarget {
   name = "";
   source = -1; // index of the sprite that it is a reconstruction of
   pixels = null; // RGBA, as last decoded
+  drawn = null; // the latent that `pixels` shows
+  asked = 0; // how often `picture` had to decode
   past = [];
   future = [];
 
@@ -18,9 +20,11 @@ class Hand extends EventTarget {
 
   /** Keep what `move` changed, as one step of undo. */
   keep() {
-    if (this.before) this.past.push(this.before);
+    if (this.before) {
+      this.past.push(this.before);
+      this.future.length = 0;
+    }
     this.before = null;
-    this.future = [];
     this.dispatchEvent(new Event("keep"));
   }
 
@@ -35,6 +39,7 @@ class Hand extends EventTarget {
 
   /** Take a step back, or forward again. */
   step(from, to) {
+    if (this.before) this.keep(); // a drag that goes on: so far it is one step
     const state = from.pop();
     if (!state) return;
     to.push(this.state);
@@ -46,12 +51,22 @@ class Hand extends EventTarget {
 
   async draw() {
     const start = performance.now();
-    const sprites = await decode("hand", [this.z]);
+    const { z } = this;
+    const sprites = await decode("hand", [z]);
     if (!sprites) return;
-    this.pixels = sprites[0];
+    [this.pixels] = sprites;
+    this.drawn = z;
     this.dispatchEvent(new Event("drawn"));
     performance.measure("sprite in hand", { start });
     performance.clearMeasures("sprite in hand"); // observers have it; the page keeps no list
+  }
+
+  /** Return a promise of the RGBA of what is in hand now, whatever is in hand later. */
+  async picture() {
+    if (this.pixels && this.drawn === this.z) return this.pixels;
+    this.asked += 1;
+    const [pixels] = await decode(`picture ${this.asked}`, [this.z]);
+    return pixels;
   }
 }
 
@@ -75,13 +90,19 @@ function takeAddress() {
   return z !== null;
 }
 
+/** Say so if the address names a latent that this page does not have. */
+function sayIfWrong() {
+  if (!new URLSearchParams(location.hash.slice(1)).has("z")) return;
+  say(`The address names no sprite of this page: z takes ${latentSize} numbers.`);
+}
+
 // ---- its part of the page
 
 function openHand() {
   const canvas = byId("hand-canvas");
   const fit = () => {
-    const times = Math.max(1, Math.floor((isNarrow() ? 120 : 320) / side));
-    canvas.style.width = canvas.style.height = `${times * side}px`;
+    setRoom(canvas, isNarrow() ? 120 : 320);
+    if (hand.pixels) paint(canvas, hand.pixels);
   };
   fit();
   addEventListener("resize", fit);
@@ -97,19 +118,13 @@ function openHand() {
     clearTimeout(hand.timer); // browsers limit how often an address may change
     hand.timer = setTimeout(() => history.replaceState(null, "", addressOf(hand.z)), 200);
   });
-  addEventListener("hashchange", takeAddress);
+  addEventListener("hashchange", () => takeAddress() || sayIfWrong());
 
   const undo = () => hand.step(hand.past, hand.future);
   const redo = () => hand.step(hand.future, hand.past);
   byId("undo").onclick = undo;
   byId("redo").onclick = redo;
-  addEventListener("keydown", (event) => {
-    if (!(event.ctrlKey || event.metaKey) || event.target.matches("#find")) return;
-    const key = event.key.toLowerCase();
-    if (key !== "z" && key !== "y") return;
-    event.preventDefault();
-    (key === "y" || event.shiftKey ? redo : undo)();
-  });
+  onUndoKeys(() => true, undo, redo);
 
   byId("surprise").onclick = () => {
     const kind = byId("sampler").value;
@@ -127,8 +142,8 @@ function openHand() {
   for (let times = 1; times <= 16; times++) {
     byId("scale").append(make("option", { value: times, textContent: `at ${times}\u00d7`, selected: times === 8 }));
   }
-  byId("save").onclick = () => {
+  byId("save").onclick = async () => {
     const times = Number(byId("scale").value);
-    savePng(sheetOf([hand.pixels], 1, times), `sprite-${times}x.png`);
+    savePng(sheetOf([await hand.picture()], 1, times), `sprite-${times}x.png`);
   };
 }

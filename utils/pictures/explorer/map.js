@@ -136,6 +136,7 @@ class SpriteMap {
       this.zoomBy(Math.exp(-event.deltaY / 400), event.offsetX, event.offsetY);
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
       canvas.setPointerCapture(event.pointerId);
       pointers.set(event.pointerId, event);
       this.hasMoved = pointers.size > 1;
@@ -188,7 +189,7 @@ class SpriteMap {
     const sprites = await decode("hover", [z]);
     if (!sprites || this.hovered !== event) return;
     const box = byId("hover");
-    paint(box.firstElementChild, sprites[0], 3);
+    paint(box.firstElementChild, sprites[0]);
     box.lastElementChild.textContent = name;
     box.hidden = false;
     const isRight = clientX + 18 + box.offsetWidth > innerWidth;
@@ -222,6 +223,7 @@ class SpriteMap {
 }
 
 function openMap(atlas) {
+  setRoom(byId("hover").firstElementChild, 120);
   const map = new SpriteMap(byId("map-canvas"), atlas);
   map.zoomBy(side / map.cell); // first sight: as many as there is room for
   byId("zoom-in").onclick = () => map.zoomBy(1.6);

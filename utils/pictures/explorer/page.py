@@ -24,7 +24,7 @@ from utils.pictures.explorer.weights import Packed
 SOURCES = Path(__file__).parent
 SCRIPTS = (
     *("dom", "facts", "latents", "pixels", "studio", "hand", "slots"),
-    *("map", "sliders", "blend", "breed", "tray", "draw", "tabs", "start"),
+    *("map", "sliders", "blend", "breed", "tray", "fitted", "draw", "tabs", "start"),
 )
 WORKER = ("weights", "worker")
 ATLAS_COLUMNS = 32

@@ -20,10 +20,16 @@ function cutOut(pixels) {
 /** Return the part of decoded bytes that is sprite k, with its background cut out. */
 const spriteOf = (pixels, k = 0) => cutOut(pixels.slice(4 * k * side * side, 4 * (k + 1) * side * side));
 
-/** Draw a sprite on a canvas, a pixel a pixel; `times` is how large it is on the screen. */
-function paint(canvas, pixels, times = 0) {
+/** Let a sprite's canvas fill a room, in CSS pixels: by a whole factor, or shrunk. */
+function setRoom(canvas, room) {
+  canvas.width = canvas.height = side;
+  canvas.style.width = `${room < side ? room : Math.floor(room / side) * side}px`; // its height follows
+  canvas.style.imageRendering = room < side ? "auto" : "";
+}
+
+/** Draw a sprite on a canvas, a pixel a pixel. */
+function paint(canvas, pixels) {
   if (canvas.width !== side || canvas.height !== side) canvas.width = canvas.height = side;
-  if (times) canvas.style.width = canvas.style.height = `${times * side}px`;
   canvas.getContext("2d", { willReadFrequently: true }).putImageData(new ImageData(pixels, side, side), 0, 0);
 }
 
@@ -56,6 +62,8 @@ function savePng(canvas, name) {
 const MOST_COLOURS = 15;
 const SAME_COLOUR = 36; // distance in RGB below which two colours are one
 
+const isOther = (a, b) => Math.hypot(...a.map((value, k) => value - b[k])) > SAME_COLOUR;
+
 /** Return the main colours [r, g, b] of what is drawn of a sprite, the most frequent first. */
 function mainColours(pixels) {
   const bins = new Map();
@@ -71,7 +79,7 @@ function mainColours(pixels) {
   const colours = [];
   for (const { total, count } of [...bins.values()].sort((a, b) => b.count - a.count)) {
     const colour = total.map((sum) => Math.round(sum / count));
-    const isNew = colours.every((other) => Math.hypot(...other.map((v, k) => v - colour[k])) > SAME_COLOUR);
+    const isNew = colours.every((other) => isOther(other, colour));
     if (isNew && colours.length < MOST_COLOURS) colours.push(colour);
   }
   return colours;

@@ -33,8 +33,7 @@ function sliderOf(knob) {
   const ends = [make("canvas", { "aria-hidden": "true" }), make("canvas", { "aria-hidden": "true" })];
   ends.forEach((canvas) => {
     canvas.className = "paper";
-    canvas.width = canvas.height = side;
-    canvas.style.width = canvas.style.height = "40px";
+    setRoom(canvas, SPRITE / 2);
   });
   const label = make("label", {}, text, input);
   const show = () => {

@@ -6,6 +6,8 @@ async function start() {
   await atlas.decode();
 
   byId("about").textContent = facts.about;
+  byId("note").textContent = facts.note;
+  byId("note").hidden = !facts.note;
   openHand();
   openMap(cutOutAtlas(atlas));
   openTray();
@@ -13,10 +15,12 @@ async function start() {
   const openers = { blend: openBlend(), breed: openBreed() };
   if (facts.encoder) {
     byId("tab-draw").hidden = false;
+    byId("stage").classList.add("with-draw");
     openers.draw = openDraw();
   }
   openTabs(openers);
   if (!takeAddress()) {
+    sayIfWrong();
     const { z, name, source } = ofSprite(nearestOnMap(gridSide / 2, gridSide / 2, 1)[0]);
     hand.take(z, name, source);
   }
@@ -39,4 +43,4 @@ function cutOutAtlas(atlas) {
 }
 
 // What is decoded waits for the worker; the map need not.
-Promise.all([openStudio(), start()]).catch((error) => say(`This page does not work here: ${error.message}`));
+Promise.all([openStudio(), start()]).catch((error) => fail(`This page does not work here: ${error.message}`));

@@ -1,7 +1,7 @@
 // What was collected: a strip of sprites, saved as one sheet.
 
 function openTray() {
-  const kept = []; // {z, name, source, pixels, node}
+  const kept = []; // {z, name, source, picture, node}; a picture is a promise of pixels
   const SHEET_COLUMNS = 8;
 
   const refresh = () => {
@@ -11,9 +11,9 @@ function openTray() {
   };
 
   byId("collect").onclick = () => {
-    const item = { ...hand.state, pixels: hand.pixels };
-    const button = spriteButton(`Take ${item.name}`, 1, () => hand.take(item.z, item.name, item.source));
-    paint(button.firstChild, item.pixels);
+    const item = { ...hand.state, picture: hand.picture() };
+    const button = spriteButton(`Take ${item.name}`, SPRITE / 2, () => hand.take(item.z, item.name, item.source));
+    item.picture.then((pixels) => paint(button.firstChild, pixels));
     const remove = make("button", {
       className: "remove", textContent: "\u00d7", "aria-label": `Remove ${item.name}`,
       onclick: () => {
@@ -28,8 +28,9 @@ function openTray() {
     say(`${kept.length} collected.`);
   };
 
-  byId("sheet").onclick = () => {
+  byId("sheet").onclick = async () => {
     const times = Number(byId("scale").value);
-    savePng(sheetOf(kept.map(({ pixels }) => pixels), SHEET_COLUMNS, times), `sprites-${times}x.png`);
+    const pictures = await Promise.all(kept.map(({ picture }) => picture));
+    savePng(sheetOf(pictures, SHEET_COLUMNS, times), `sprites-${times}x.png`);
   };
 }
