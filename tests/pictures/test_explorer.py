@@ -1,4 +1,4 @@
-"""What the page holds, and that it is what is said of it; the page itself is in test_vis4.py."""
+"""What the page holds, and that it is what is said of it; the page itself is in tests/vis4."""
 
 import json
 import re

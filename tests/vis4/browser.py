@@ -1,17 +1,27 @@
 """A real browser for tests of pages: Debian's chromium, driven by Playwright."""
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from utils.pictures.explorer.weights import Packed, with_packed
+
+RUN = "output_dir_lr0.0005_epoch200_latent5_hidden32"
+PAGE = "vis/exp4-Explorer/explorer.html"
+MARKUP = "<img src=x onerror=document.title=1>.png"
+TABS = ("map", "blend", "breed", "draw")
 
 FLAGS = [  # without the last three, Chromium looks for its maker's servers
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
     *("--disable-quic", "--disable-component-update", "--disable-sync"),
 ]
-AXE = Path(__file__).parents[1] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[2] / ".ci" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @contextmanager
@@ -54,3 +64,25 @@ class Watched:
         """What was asked of anything but the page itself."""
         own = ("data:", "blob:", self.page.url.split("#")[0])
         return [url for url in self.requests if not url.startswith(own)]
+
+
+def canvas_pixels(page, selector):
+    """Return the RGBA of a canvas, (S, S, 4)."""
+    width, height, values = page.evaluate(
+        """(selector) => {
+          const { width, height } = document.querySelector(selector);
+          const context = document.querySelector(selector).getContext("2d");
+          return [width, height, Array.from(context.getImageData(0, 0, width, height).data)];
+        }""",
+        selector,
+    )
+    return np.array(values, np.uint8).reshape(height, width, 4)
+
+
+def page_model(model, trained):
+    """Return the model that the page holds, read from its file."""
+    text = (trained / PAGE).read_text()
+    blocks = dict(re.findall(r'<script type="[^"]*" id="(\w+)">(.*?)</script>', text, re.DOTALL))
+    facts = json.loads(blocks["facts"])
+    names = ("decoder", "encoder")
+    return with_packed(model, {name: Packed(facts[name], blocks[name]) for name in names})
