@@ -106,6 +106,15 @@ def test_the_saved_png_is_transparent_and_large(opened):
     assert np.array_equal(sheet[:120, :120], saved)
 
 
+# Whether both thumbnails of what is collected, and what is in hand, are drawn. Not by getImageData:
+# Chromium warns of many of those.
+DRAWN = """[...document.querySelectorAll("#collected .slot canvas, #hand-canvas")].filter((c) => {
+  const { width, height } = c;
+  const blank = Object.assign(document.createElement("canvas"), { width, height });
+  return c.toDataURL() !== blank.toDataURL();
+}).length === 3"""
+
+
 def test_what_is_collected_is_what_is_in_hand(opened):
     watched = opened()
     watched.page.evaluate(
@@ -113,7 +122,7 @@ def test_what_is_collected_is_what_is_in_hand(opened):
           for (const id of ["surprise", "collect", "surprise", "collect"]) byId(id).click();
         }"""
     )
-    watched.page.wait_for_timeout(500)
+    watched.wait_for(DRAWN)
     shown = []
     for k in range(2):
         thumbnail = f"#collected .slot:nth-child({k + 1}) canvas"
