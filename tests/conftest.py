@@ -14,6 +14,7 @@ from PIL import Image
 import main
 from utils import cli
 
+SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
 REAL_SPRITES = Path(__file__).parents[2] / "shared" / "figure"
 
 
@@ -85,3 +86,9 @@ def script(run_script, trained):
     """The function (module, *arguments) -> (exit code, stdout, stderr), in a copy of `trained`."""
     shutil.copytree(trained, ".", dirs_exist_ok=True)
     return run_script
+
+
+@pytest.fixture
+def train(run_script, sprite_folder):
+    """The function (*arguments) -> (exit code, stdout, stderr) of a small run."""
+    return lambda *arguments: run_script(main, "--data_path", sprite_folder, *SMALL, *arguments)

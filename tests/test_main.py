@@ -18,14 +18,7 @@ from utils.pictures.plot import MARGIN
 from utils.run.checkpoint import load_model
 from utils.run.writer import Writer
 
-SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
 FOLDER = "output_dir_lr0.0005_epoch{}_latent16_hidden32"
-
-
-@pytest.fixture
-def train(run_script, sprite_folder):
-    """The function (*arguments) -> (exit code, stdout, stderr) of a small run."""
-    return lambda *arguments: run_script(main, "--data_path", sprite_folder, *SMALL, *arguments)
 
 
 def states(folder):

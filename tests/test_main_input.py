@@ -6,24 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import main
 from model import MODELS, VAE
 from utils.run.checkpoint import load_model
 
-SMALL = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu")
-FOLDER = "output_dir_lr0.0005_epoch{}_latent16_hidden32"
-
-
-@pytest.fixture
-def train(run_script, sprite_folder):
-    """The function (*arguments) -> (exit code, stdout, stderr) of a small run."""
-    return lambda *arguments: run_script(main, "--data_path", sprite_folder, *SMALL, *arguments)
-
-
-def states(folder):
-    return {
-        path.name: load_model(path).state_dict() for path in Path(folder).glob("checkpoint_*.pt")
-    }
+from .test_main import FOLDER, states
 
 
 @pytest.mark.parametrize(

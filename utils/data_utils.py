@@ -289,14 +289,16 @@ def fingerprints(sprites: Sprites) -> dict[str, str | Tensor]:
         ``names``, joined by NUL characters, and ``digests``, uint8 (N, 8): two values that are
         quick to write even for a million sprites.
     """
-    digests = [
-        hashlib.blake2b(pixels, digest_size=DIGEST_BYTES).digest()
-        for pixels in sprites.pixels.numpy()
-    ]
+    digests = [digest_of(pixels) for pixels in sprites.pixels.numpy()]
     return {
         "names": "\0".join(sprites.names),
         "digests": torch.frombuffer(bytearray(b"".join(digests)), dtype=torch.uint8),
     }
+
+
+def digest_of(pixels: np.ndarray) -> bytes:
+    """Return a short digest of the pixels of a sprite, uint8 (3, S, S)."""
+    return hashlib.blake2b(pixels, digest_size=DIGEST_BYTES).digest()
 
 
 def fingerprint(prints: dict[str, str | Tensor]) -> str:

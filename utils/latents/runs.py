@@ -58,7 +58,7 @@ def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
     Parameters
     ----------
     folder : str, optional
-        The newest ``output_dir_*`` if left out.
+        The newest run in this folder if left out.
     checkpoint : str, optional
         An epoch, a file name in the folder, or a file anywhere; the last epoch if left out.
 

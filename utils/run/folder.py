@@ -36,9 +36,15 @@ def folder_name(args: Namespace) -> Path:
     )
 
 
+def matching(folder: Path, pattern: str | re.Pattern) -> dict[Path, re.Match]:
+    """Return the files in a folder whose whole names match a pattern, with the matches."""
+    matches = {path: re.fullmatch(pattern, path.name) for path in folder.glob("*")}
+    return {path: match for path, match in matches.items() if match}
+
+
 def own_files(folder: Path) -> list[Path]:
     """Return the files of a run that a folder holds."""
-    return sorted(path for path in folder.glob("*") if RUN_FILES.fullmatch(path.name))
+    return sorted(matching(folder, RUN_FILES))
 
 
 def unfinished_files(folder: Path) -> list[Path]:
@@ -142,8 +148,8 @@ def checkpoints(folder: Path) -> dict[int, Path]:
     ValueError
         If there is none.
     """
-    names = {path: re.fullmatch(r"checkpoint_(\d+)\.pt", path.name) for path in folder.glob("*")}
-    found = sorted((int(match[1]), path) for path, match in names.items() if match)
+    names = matching(folder, r"checkpoint_(\d+)\.pt")
+    found = sorted((int(match[1]), path) for path, match in names.items())
     if not found:
         raise InputError(f"there is no checkpoint_*.pt in {folder}; python main.py makes them")
     return dict(found)
@@ -177,8 +183,8 @@ def read_dictionary(path: Path) -> dict:
 
 def state_paths(folder: Path) -> list[Path]:
     """Return the states of a run, newest first."""
-    found = {path: re.fullmatch(r"state_(\d+)_(\d+)\.pt", path.name) for path in folder.glob("*")}
-    progress = {path: (int(m[1]), int(m[2])) for path, m in found.items() if m}
+    found = matching(folder, r"state_(\d+)_(\d+)\.pt")
+    progress = {path: (int(match[1]), int(match[2])) for path, match in found.items()}
     return sorted(progress, key=progress.get, reverse=True)
 
 
@@ -258,7 +264,7 @@ def can_resume(folder: Path) -> bool:
     """
     if state_paths(folder):
         return True
-    if any(re.fullmatch(r"checkpoint_[1-9]\d*\.pt", path.name) for path in folder.glob("*")):
+    if matching(folder, r"checkpoint_[1-9]\d*\.pt"):
         raise InputError(
             f"--resume: {folder} has checkpoints but no training state; give --overwrite instead "
             "to delete them and start again, or another --output_dir with --weights"

@@ -4,7 +4,6 @@ These are the files of `SummaryWriter.add_embedding(..., label_img=...)`, which 
 place and add to the configuration of an earlier run; here they are whole or not there.
 """
 
-import hashlib
 import io
 import math
 from collections import defaultdict
@@ -16,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from model import VAE
-from utils.data_utils import DIGEST_BYTES, digests_by_name, to_float
+from utils.data_utils import digest_of, digests_by_name, to_float
 from utils.files import write_whole
 from utils.training.engine import Parts
 
@@ -56,7 +55,7 @@ def save_projector(
     for part, pixels in (("training", sprites.train), ("held out", sprites.val)):
         shown = pixels[: MOST - len(pictures)].cpu()
         for sprite in shown.numpy():
-            digest = hashlib.blake2b(sprite, digest_size=DIGEST_BYTES).hexdigest()
+            digest = digest_of(sprite).hex()
             name = names_of[digest].pop(0) if names_of[digest] else "?"
             # In a table a tab or a line end would begin another cell.
             lines.append(f"{' '.join(name.split())}\t{part}")
