@@ -7,11 +7,9 @@ and what a run writes is the business of the `Recorder` in utils/run/recorder.py
 """
 
 import argparse
-import sys
-import time
 from typing import TYPE_CHECKING
 
-from utils.cli import InputError, exit_code, integer, number, quoted, run_script, tile
+from utils.cli import InputError, integer, number, run_script, tile
 from utils.lr_sched import FULL_WARMUP, default_warmup
 from utils.run import folder as run_folder
 from utils.training.recipes import RECIPES, RecipeParser
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from model import VAE
     from utils.data_utils import Sprites
-    from utils.run.recorder import Recorder
     from utils.training.engine import Config, Parts
 
 MAX_SEED = 2**32 - 1
@@ -115,7 +112,7 @@ def main(args: argparse.Namespace) -> None:
 
     from utils.data_utils import digests_by_name, fingerprint, fingerprints, load_sprites
     from utils.run import state
-    from utils.run.recorder import Recorder, Run
+    from utils.run.recorder import Recorder, Run, say_what_is_next
     from utils.training.device import choose_device, choose_precision
     from utils.training.engine import Progress, new_optimizer, train
 
@@ -266,30 +263,6 @@ def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: b
     if args.init == "solve":
         start_solved(model, train_sprites, args.seed)
     return model
-
-
-# ---- the end
-
-
-def say_what_is_next(recorder: "Recorder") -> None:
-    """Print how a finished run came out, or how to resume a stopped one, with its exit code."""
-    from utils.run.logger import duration
-    from utils.run.recorder import reconstruction_table
-
-    run, folder = recorder.run, quoted(recorder.run.folder)
-    if not recorder.is_finished:
-        print(f"Stopped in epoch {run.training.progress.epoch}. Resume with: ", end="")
-        print(f"python main.py --resume {folder}")
-        sys.exit(exit_code(recorder.signal))
-    seconds = time.perf_counter() - recorder.started
-    first, last = recorder.first_epoch, recorder.config.epochs - 1
-    print(f"Trained epochs {first} to {last} in {duration(seconds)}.")
-    print(reconstruction_table(run.training.model, run.sprites))
-    print(f"See reconstructions.png and samples.png in {run.folder}. Next:")
-    print(f"  python vis1.py --run {folder}   (and vis2.py, vis3.py, test_vae.py)")
-    print(f"  tensorboard --logdir {folder}")
-    if recorder.should_stop():  # too late to stop anything, but the sender expects its exit code
-        sys.exit(exit_code(recorder.signal))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ with Recorder(run, config) as recorder:
 
 import math
 import os
+import sys
 import time
 from contextlib import ExitStack
 from copy import deepcopy
@@ -16,12 +17,12 @@ from pathlib import Path
 from torch import Tensor
 
 from model import VAE
-from utils.cli import exit_code, handling
+from utils.cli import exit_code, handling, quoted
 from utils.pictures.plot import grid, labelled_rows, save_figure
 from utils.run import state
 from utils.run.checkpoint import save_weights
 from utils.run.folder import checkpoint_path
-from utils.run.logger import Console, History, TensorBoard, is_detailed, read_losses
+from utils.run.logger import Console, History, TensorBoard, duration, is_detailed, read_losses
 from utils.run.projector import save_projector
 from utils.run.writer import Writer
 from utils.training.draws import prior_noise
@@ -220,3 +221,24 @@ def reconstruction_table(model: VAE, sprites: Parts) -> str:
         mse = sse / x[0].numel()
         lines.append(f"{label:10}{sse:10.2f}{mse:10.5f}{psnr(mse):9.2f} dB")
     return "\n".join(lines)
+
+
+# ---- the end
+
+
+def say_what_is_next(recorder: Recorder) -> None:
+    """Print how a finished run came out, or how to resume a stopped one, with its exit code."""
+    run, folder = recorder.run, quoted(recorder.run.folder)
+    if not recorder.is_finished:
+        print(f"Stopped in epoch {run.training.progress.epoch}. Resume with: ", end="")
+        print(f"python main.py --resume {folder}")
+        sys.exit(exit_code(recorder.signal))
+    seconds = time.perf_counter() - recorder.started
+    first, last = recorder.first_epoch, recorder.config.epochs - 1
+    print(f"Trained epochs {first} to {last} in {duration(seconds)}.")
+    print(reconstruction_table(run.training.model, run.sprites))
+    print(f"See reconstructions.png and samples.png in {run.folder}. Next:")
+    print(f"  python vis1.py --run {folder}   (and vis2.py, vis3.py, test_vae.py)")
+    print(f"  tensorboard --logdir {folder}")
+    if recorder.should_stop():  # too late to stop anything, but the sender expects its exit code
+        sys.exit(exit_code(recorder.signal))
