@@ -17,12 +17,11 @@ from torch import Tensor
 
 from model import VAE
 from utils.cli import InputError, announce, integer, looking_parser, run_script
-from utils.data_utils import Sprites, to_float
+from utils.data_utils import Sprites, creatures, to_float
 from utils.latents import samplers
 from utils.latents.chart import chart, principal_directions
 from utils.latents.runs import (
     TrainedRun,
-    creatures,
     encode,
     known_indices,
     open_run,

@@ -30,8 +30,7 @@ def get_args_parser() -> Parser:
 
 def main(args) -> None:
     """Print the table."""
-    from utils.data_utils import load_sprites, split
-    from utils.latents.runs import creatures
+    from utils.data_utils import creatures, load_sprites, split
     from utils.measures.samples import measure, table
 
     sprites = load_sprites(args.data_path)

@@ -261,6 +261,11 @@ def number_of(name: str) -> str:
     return str(int(match[0])) if match else name
 
 
+def creatures(names: list[str]) -> np.ndarray:
+    """Return an integer per sprite (N,) that is the same for all forms of one creature."""
+    return np.unique([number_of(name) for name in names], return_inverse=True)[1]
+
+
 # ---- values
 
 

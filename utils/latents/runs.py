@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,12 +20,12 @@ from utils.cli import InputError
 from utils.data_utils import (
     Sprites,
     changes,
+    creatures,
     digests_by_name,
     fingerprint,
     fingerprints,
     load_sprite,
     load_sprites,
-    number_of,
     split,
     to_float,
 )
@@ -137,11 +136,6 @@ def known_indices(run: TrainedRun, sprites: Sprites) -> dict[str, Tensor]:
     names = sprites.names if run.settings.get("split_by") == "number" else None
     train, val = split(len(sprites.names), run.settings["val_ratio"], run.settings["seed"], names)
     return {"training": train, "held out": val}
-
-
-def creatures(names: list[str]) -> np.ndarray:
-    """Return an integer per sprite (N,) that is the same for all forms of one creature."""
-    return np.unique([number_of(name) for name in names], return_inverse=True)[1]
 
 
 def choose_sprites(

@@ -18,9 +18,9 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import torch
 
-from utils.data_utils import Sprites, to_float
+from utils.data_utils import Sprites, creatures, to_float
 from utils.files import write_whole
-from utils.latents.runs import TrainedRun, creatures, known_indices
+from utils.latents.runs import TrainedRun, known_indices
 from utils.training.draws import SAMPLER
 
 # Between sprites the decoder leaves white what is white in one of them, so draws come out small
