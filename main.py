@@ -74,6 +74,11 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--warmup_epochs", type=integer(0), help=text)
     add("--recon_weight", type=number(0), default=10.0, help="weight of the squared error")
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
+    text = (
+        "hybrids of near sprites, drawn by code, beside each sprite of a batch; the decoder alone "
+        "is trained then"
+    )
+    add("--hybrids", type=integer(0, 64), default=0, help=text)
     add("--weight_decay", type=number(0), default=0.0, help="AdamW's weight decay; 0: plain Adam")
     text = "seed of the split and of everything random"
     add("--seed", type=integer(0, MAX_SEED), default=41, help=text)
@@ -130,7 +135,8 @@ def main(args: argparse.Namespace) -> None:
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
     model = start_model(args, sprites.train, is_resumed).to(device)
-    optimizer = new_optimizer(model, args.lr, args.weight_decay)
+    trained = model.decoder if args.hybrids else model
+    optimizer = new_optimizer(trained, args.lr, args.weight_decay)
     progress = Progress()
 
     # Training: nothing was written before this line.
@@ -186,6 +192,13 @@ def check_args(args: argparse.Namespace) -> None:
         raise InputError(f"--warmup_epochs {args.warmup_epochs} must be below --epoch {args.epoch}")
     if args.min_lr > args.lr and "min_lr" in args.typed:
         raise InputError(f"--min_lr {args.min_lr} must not be above --lr {args.lr}")
+    if args.hybrids and args.augment:
+        raise InputError("--hybrids and --augment: hybrids are of sprites as they are; drop one")
+    if args.hybrids and not args.weights and args.init not in ("pca", "solve"):
+        raise InputError(
+            f"--hybrids keeps the encoder as it starts, and that of --init {args.init} is random; "
+            "give --init pca, --init solve or --weights"
+        )
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
         raise InputError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
@@ -222,6 +235,7 @@ def config_of(args: argparse.Namespace) -> "Config":
         kl_weight=args.kl_weight,
         precision=args.precision,
         augmentation=Augmentation() if args.augment else None,
+        hybrids=args.hybrids,
         seed=args.seed,
     )
 
@@ -231,15 +245,20 @@ def config_of(args: argparse.Namespace) -> "Config":
 
 def split_sprites(loaded: "Sprites", args: argparse.Namespace, device) -> "Parts":
     """Return the sprites to train on and those to hold out, on a device; says how many they are."""
-    from utils.data_utils import divide, split
+    from utils.data_utils import creatures, divide, split
     from utils.training.engine import Parts
+    from utils.training.hybrids import taught_hybrids
 
     names = loaded.names if args.split_by == "number" else None
     indices = split(len(loaded.names), args.val_ratio, args.seed, names)
-    sprites = Parts(*(part.to(device) for part in divide(loaded.pixels, *indices)))
+    train, val = divide(loaded.pixels, *indices)
     print(*loaded.notes, sep="\n")
-    print(f"Split: {len(sprites.train)} to train on, {len(sprites.val)} held out.")
-    return sprites
+    print(f"Split: {len(train)} to train on, {len(val)} held out.")
+    hybrids = None
+    if args.hybrids:
+        groups = creatures([loaded.names[i] for i in indices[0]])
+        hybrids = taught_hybrids(train.numpy(), groups, args.seed, device)
+    return Parts(train.to(device), val.to(device), hybrids)
 
 
 def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: bool) -> "VAE":

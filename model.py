@@ -104,7 +104,12 @@ class VAE(nn.Module):
         recon = torch.sigmoid(self.decoder(z).to(z.dtype))
         return recon.view(-1, 3, self.input_size, self.input_size)
 
-    def forward(self, x: Tensor, eps: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self,
+        x: Tensor,
+        eps: Tensor | None = None,
+        posterior: tuple[Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Encode, sample z once and decode.
 
         Parameters
@@ -112,13 +117,15 @@ class VAE(nn.Module):
         x : Tensor, shape (B, 3, input_size, input_size), float, in [0, 1]
         eps : Tensor, shape (B, latent_size), optional
             Noise from N(0, I); drawn from torch's global generator if it is left out.
+        posterior : (mu, logvar), each of shape (B, latent_size), optional
+            To decode from instead of what the encoder makes of x.
 
         Returns
         -------
         recon : Tensor, shape (B, 3, input_size, input_size), in [0, 1]
         mu, logvar : Tensor, shape (B, latent_size)
         """
-        mu, logvar = self.encode(x)
+        mu, logvar = self.encode(x) if posterior is None else posterior
         if eps is None:
             eps = torch.randn_like(mu)
         return self.decode(self.reparameterize(mu, logvar, eps)), mu, logvar

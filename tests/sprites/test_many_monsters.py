@@ -26,8 +26,7 @@ def test_processes_draw_as_one_core_does_with_a_progress_bar(monkeypatch, capsys
     assert np.array_equal(draw_monsters(50, 40), alone) and capsys.readouterr().err == ""
     monkeypatch.setattr(many_monsters, "MANY", 2)
     monkeypatch.setattr(many_monsters, "CHUNK", 15)
-    for module in (many_monsters, workers):
-        monkeypatch.setattr(module, "num_cores", lambda: 2)
+    monkeypatch.setattr(workers, "num_cores", lambda: 2)
     here = []
     monkeypatch.setattr("utils.sprites.monsters._Sketch", here.append)
     assert np.array_equal(draw_monsters(50, 40), alone) and not here

@@ -7,11 +7,10 @@ from functools import partial
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from utils.sprites.monsters import draw_monster
 from utils.sprites.png import fit_to_square
-from utils.sprites.workers import in_workers, num_cores
+from utils.sprites.workers import on_all_cores
 
 CHUNK = 200  # monsters per task: half a second
 MANY = 3000  # from which on processes and a progress bar pay: one core draws them in nine seconds
@@ -28,13 +27,9 @@ def draw_monsters(count: int, side: int) -> np.ndarray:
     pixels = np.empty((count, 3, side, side), np.uint8)
     chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     work = partial(draw_chunk, side=side)
-    alone = count < MANY or num_cores() == 1
-    parts = map(work, chunks) if alone else in_workers(work, chunks, "draws monsters")
-    hidden = True if count < MANY else None  # None: unless the output is a terminal
-    with tqdm(total=count, desc="Monsters", unit="", leave=False, disable=hidden) as bar:
-        for chunk, part in zip(chunks, parts, strict=True):
-            pixels[chunk.start : chunk.stop] = part
-            bar.update(len(chunk))
+    parts = on_all_cores(work, chunks, "monsters", total=count, many=MANY)
+    for chunk, part in zip(chunks, parts, strict=True):
+        pixels[chunk.start : chunk.stop] = part
     return pixels
 
 

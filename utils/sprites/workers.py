@@ -1,6 +1,7 @@
 """Work for all cores: chunks go to processes, and what they return comes back in order. No torch.
 
-for part in in_workers(work, chunks, "draws monsters"): ...
+for part in in_workers(work, chunks, "decodes sprites"): ...
+for part in on_all_cores(work, chunks, "monsters", total=20000, many=3000): ...
 """
 
 import multiprocessing
@@ -14,6 +15,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
+from tqdm import tqdm
+
 Chunk, Result = TypeVar("Chunk"), TypeVar("Result")
 
 MAX_WORKERS = 61  # of which Windows can wait for no more
@@ -25,6 +28,36 @@ def num_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on a Mac, nor on Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def on_all_cores(
+    work: Callable[[Chunk], Result], chunks: Iterable[Chunk], what: str, *, total: int, many: int
+) -> Iterator[Result]:
+    """Yield what a function draws of each chunk, in order: from `many` on by processes, with a bar.
+
+    Parameters
+    ----------
+    work, chunks
+        As in `in_workers`.
+    what : str
+        What is drawn.
+    total : int
+        How many are drawn in all: the sum of the lengths of what `work` returns.
+    many : int
+        From how many on processes pay.
+
+    Raises
+    ------
+    ChildProcessError
+        If a worker dies.
+    """
+    alone = total < many or num_cores() == 1
+    parts = map(work, chunks) if alone else in_workers(work, chunks, f"draws {what}")
+    hidden = True if total < many else None  # None: unless the output is a terminal
+    with tqdm(total=total, desc=what.capitalize(), unit="", leave=False, disable=hidden) as bar:
+        for part in parts:
+            yield part
+            bar.update(len(part))
 
 
 def in_workers(

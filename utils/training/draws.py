@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Streams of random numbers besides those of the epochs: no epoch has three numbers.
-HELD_OUT, PRIOR, SAMPLER, SOLVE = ((0, stream) for stream in (1, 2, 3, 4))
+HELD_OUT, PRIOR, SAMPLER, SOLVE, HYBRIDS = ((0, stream) for stream in (1, 2, 3, 4, 5))
 
 
 def epoch_draws(
@@ -49,6 +49,30 @@ def epoch_draws(
     uniforms = generator.random((steps, batch_size, num_uniforms), dtype=np.float32)
     order = torch.from_numpy(order).view(steps, batch_size)
     return order, torch.from_numpy(eps), torch.from_numpy(uniforms)
+
+
+def hybrid_draws(
+    seed: int, epoch: int, *, steps: int, count: int, num_hybrids: int, latent_size: int
+) -> tuple[Tensor, Tensor]:
+    """Return which hybrids go into the batches of an epoch, and their noise.
+
+    Parameters
+    ----------
+    seed, epoch : int
+        Not negative.
+    steps, count : int
+        Batches of the epoch, and hybrids in each.
+    num_hybrids, latent_size : int
+
+    Returns
+    -------
+    which : Tensor, shape (steps, count), int64, in [0, num_hybrids)
+    eps : Tensor, shape (steps, count, latent_size), float32, from N(0, I)
+    """
+    generator = np.random.default_rng((seed, epoch, *HYBRIDS))
+    which = generator.integers(num_hybrids, size=(steps, count))
+    eps = generator.standard_normal((steps, count, latent_size), dtype=np.float32)
+    return torch.from_numpy(which), torch.from_numpy(eps)
 
 
 def held_out_noise(seed: int, num_sprites: int, latent_size: int) -> Tensor:

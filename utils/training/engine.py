@@ -17,7 +17,8 @@ from utils.data_utils import to_float
 from utils.lr_sched import learning_rate
 from utils.training.augment import Augmentation
 from utils.training.device import autocast, products_in
-from utils.training.draws import epoch_draws, held_out_noise
+from utils.training.draws import epoch_draws, held_out_noise, hybrid_draws
+from utils.training.hybrids import Hybrids, mixtures
 
 EVAL_BATCH = 256  # sprites encoded at once: 5 MB as float32 at 40x40
 
@@ -35,6 +36,7 @@ class Config:
     kl_weight: float = 1.0
     precision: str = "fp32"  # of matrix products: fp32, tf32 or bf16
     augmentation: Augmentation | None = None
+    hybrids: int = 0  # beside each sprite of a batch
     seed: int = 41  # of permutations, noise and augmentation
 
 
@@ -62,6 +64,7 @@ class Parts(NamedTuple):
 
     train: Tensor
     val: Tensor  # held out
+    hybrids: Hybrids | None = None  # what the decoder is taught besides, with the encoder fixed
 
 
 def train(
@@ -91,6 +94,10 @@ def train(
         Training losses are means over the batches of the epoch, each taken before its step;
         held-out losses are those of the weights at its end, with z drawn as in training.
     """
+    if sprites.hybrids is not None:  # the encoder is fixed, and asked once
+        model.encoder.requires_grad_(False)
+        posteriors = encode(model, sprites.train)
+        sprites = sprites._replace(hybrids=sprites.hybrids._replace(posteriors=posteriors))
     weights = {"recon_weight": config.recon_weight, "kl_weight": config.kl_weight}
     val_eps = held_out_noise(config.seed, len(sprites.val), model.latent_size)
     val_eps = val_eps.to(sprites.val.device)
@@ -104,7 +111,7 @@ def train(
         )
         for group in optimizer.param_groups:
             group["lr"] = lr
-        num_steps = train_epoch(model, optimizer, sprites.train, config, progress, should_stop)
+        num_steps = train_epoch(model, optimizer, sprites, config, progress, should_stop)
         if progress.step < num_steps:
             return  # stopped; the progress says where
 
@@ -118,46 +125,75 @@ def train(
 def train_epoch(
     model: VAE,
     optimizer: torch.optim.Optimizer,
-    sprites: Tensor,
+    sprites: Parts,
     config: Config,
     progress: Progress,
     should_stop: Callable[[], bool],
 ) -> int:
     """Take the steps that are left of an epoch, and return how many it has in all.
 
-    Parameters are those of `train`, with the training sprites alone.
+    Parameters are those of `train`.
     """
     # Everything random is drawn here, from (seed, epoch) alone: so an epoch can be repeated, and a
     # resumed run needs no generator state. E is the number of steps, B the batch size.
-    augment = config.augmentation
+    augment, device = config.augmentation, sprites.train.device
     order, eps, uniforms = epoch_draws(  # (E, B), (E, B, latent_size), (E, B, num_uniforms)
         config.seed,
         progress.epoch,
-        num_sprites=len(sprites),
+        num_sprites=len(sprites.train),
         batch_size=config.batch_size,
         latent_size=model.latent_size,
         num_uniforms=augment.num_uniforms if augment else 0,
     )
-    order, eps, uniforms = (to_device(part, sprites.device) for part in (order, eps, uniforms))
+    if sprites.hybrids is not None:
+        which, more_eps = hybrid_draws(  # (E, H) and (E, H, latent_size), H hybrids in each batch
+            config.seed,
+            progress.epoch,
+            steps=len(order),
+            count=config.hybrids * order.shape[1],
+            num_hybrids=len(sprites.hybrids.pictures),
+            latent_size=model.latent_size,
+        )
+        eps = torch.cat([eps, more_eps], dim=1)
+        which = to_device(which, device)
+    order, eps, uniforms = (to_device(part, device) for part in (order, eps, uniforms))
 
     if progress.totals is None:
         progress.totals = torch.zeros(2 + model.latent_size)
-    progress.totals = progress.totals.to(sprites.device)
+    progress.totals = progress.totals.to(device)
 
     for step in range(progress.step, len(order)):
         if should_stop():
             break
         # All sprites stay on the device as bytes; a batch becomes float only when it is its turn.
-        x = to_float(sprites[order[step]])  # (B, 3, S, S), in [0, 1]
+        x = to_float(sprites.train[order[step]])  # (B, 3, S, S), in [0, 1]
+        posterior = None
         if augment:
             x = augment(x, uniforms[step], progress.epoch / config.epochs)
-        progress.totals += train_step(model, optimizer, x, eps[step], config)
+        if sprites.hybrids is not None:  # x becomes (B + H, 3, S, S)
+            x, posterior = with_hybrids(x, order[step], sprites.hybrids, which[step])
+        progress.totals += train_step(model, optimizer, x, eps[step], config, posterior)
         progress.step = step + 1
     return len(order)
 
 
+def with_hybrids(
+    x: Tensor, order: Tensor, hybrids: Hybrids, which: Tensor
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return a batch of sprites and hybrids, and the posteriors that it is decoded from."""
+    more, mixed = mixtures(hybrids, which)
+    known = (part[order] for part in hybrids.posteriors)
+    mu, logvar = (torch.cat(parts) for parts in zip(known, mixed, strict=True))
+    return torch.cat([x, more]), (mu, logvar)
+
+
 def train_step(
-    model: VAE, optimizer: torch.optim.Optimizer, x: Tensor, eps: Tensor, config: Config
+    model: VAE,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    eps: Tensor,
+    config: Config,
+    posterior: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Take one step of the optimiser on one batch.
 
@@ -169,6 +205,8 @@ def train_step(
     eps : Tensor, shape (B, latent_size)
         Noise from N(0, I).
     config : Config
+    posterior : (mu, logvar), each of shape (B, latent_size), optional
+        What x is decoded from; the encoder says it if left out.
 
     Returns
     -------
@@ -179,7 +217,7 @@ def train_step(
     # Only matrix products run at a lower precision; weights, losses and Adam's state stay fp32.
     with products_in(config.precision, x.device.type):
         with autocast(config.precision, x.device.type):
-            recon, mu, logvar = model(x, eps)
+            recon, mu, logvar = model(x, eps, posterior)
         loss, recon_error, kl = vae_loss(
             recon, x, mu, logvar, config.recon_weight, config.kl_weight
         )
@@ -251,6 +289,14 @@ def evaluate(
         losses = vae_loss(model.decode(z), x, mu, logvar, recon_weight, kl_weight)
         total += loss_vector(*losses) * len(x)
     return total / len(sprites)
+
+
+@torch.no_grad()
+def encode(model: VAE, sprites: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mu and logvar of uint8 sprites, each (N, latent_size)."""
+    blocks = [model.encode(to_float(block)) for block in sprites.split(EVAL_BATCH)]
+    mu, logvar = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    return mu, logvar
 
 
 @torch.no_grad()

@@ -1,0 +1,134 @@
+"""What the decoder is taught between sprites: hybrids of near pairs, drawn by code.
+
+    hybrids = taught_hybrids(pixels, groups, seed=41, device=device)
+    x, (mu, logvar) = mixtures(hybrids, which)  # of some of them
+
+A squared error knows no answer between two sprites but a cross-fade, and training never decodes a
+latent there. So `--hybrids` shows the decoder z = (1 - t) mu_a + t mu_b + sigma * eps together with
+the hybrid of the sprites a and b (utils/sprites/hybrid.py). The encoder keeps its start: were it
+trained, the space between sprites would change under what was taught there.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from utils.cli import InputError
+from utils.data_utils import to_float
+from utils.sprites.hybrid import hybrid
+from utils.sprites.near import near_pairs
+from utils.sprites.workers import on_all_cores
+
+NEAREST = 2  # other creatures that each sprite is paired with
+STEPS = 7  # hybrids of a pair, at t = 1/8, 2/8, ... 7/8
+LEFT_OUT = 0.1  # share of the pairs that are not taught, to measure what was not
+CHUNK = 25  # pairs per task: half a second
+MANY = 250  # pairs from which on processes and a progress bar pay
+
+
+class Hybrids(NamedTuple):
+    """The hybrids that are taught, on the device of the model."""
+
+    pairs: Tensor  # (P, 2), int64: indices of training sprites
+    pictures: Tensor  # (P * STEPS, 3, S, S), uint8: those of a pair lie together, t rising
+    posteriors: tuple[Tensor, Tensor] | None = None  # mu and logvar (N, d) of all training sprites
+
+
+def taught_hybrids(
+    pixels: np.ndarray, groups: np.ndarray, seed: int, device: torch.device
+) -> Hybrids:
+    """Return the hybrids that a run teaches, on a device; says how many they are.
+
+    Parameters are those of `hybrid_pairs`.
+
+    Raises
+    ------
+    ValueError
+        If there is no pair of two creatures.
+    """
+    pairs, left_out = hybrid_pairs(pixels, groups, seed)
+    if not len(pairs):
+        raise InputError("--hybrids needs sprites of at least two creatures to train on")
+    pictures = draw_hybrids(pixels, pairs)
+    print(
+        f"Hybrids: {len(pictures)} of {len(pairs)} pairs, drawn by code; {len(left_out)} pairs are "
+        "left out, to be measured."
+    )
+    return Hybrids(torch.from_numpy(pairs).to(device), pictures.to(device))
+
+
+def hybrid_pairs(
+    pixels: np.ndarray, groups: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of near sprites whose hybrids are taught, and those that are left out.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (N, 3, S, S), uint8
+    groups : ndarray, shape (N,), int
+        The creature that each sprite shows.
+    seed : int
+
+    Returns
+    -------
+    taught, left_out : ndarray, shape (P, 2) and (Q, 2), int
+        Empty if there is only one creature.
+    """
+    pairs = near_pairs(pixels, groups, NEAREST)
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    num_left_out = int(len(pairs) * LEFT_OUT)
+    return pairs[np.sort(order[num_left_out:])], pairs[np.sort(order[:num_left_out])]
+
+
+def shares() -> Tensor:
+    """Return the share t of the second sprite in each of the hybrids of a pair, (STEPS,)."""
+    return torch.arange(1, STEPS + 1) / (STEPS + 1)
+
+
+def draw_hybrids(pixels: np.ndarray, pairs: np.ndarray) -> Tensor:
+    """Return the hybrids of pairs, uint8 (P * STEPS, 3, S, S); all cores draw where that pays.
+
+    Raises
+    ------
+    ChildProcessError
+        If a worker dies.
+    """
+    side = pixels.shape[-1]
+    pictures = np.empty((len(pairs), STEPS, 3, side, side), np.uint8)
+    starts = range(0, len(pairs), CHUNK)
+    chunks = (pixels[pairs[start : start + CHUNK]] for start in starts)
+    work = partial(draw_chunk, shares=shares().tolist())
+    parts = on_all_cores(work, chunks, "hybrids", total=len(pairs), many=MANY)
+    for start, part in zip(starts, parts, strict=True):
+        pictures[start : start + CHUNK] = part
+    return torch.from_numpy(pictures).flatten(0, 1)
+
+
+def draw_chunk(parents: np.ndarray, shares: list[float]) -> np.ndarray:
+    """Return the hybrids of some pairs (n, 2, 3, S, S), uint8 (n, STEPS, 3, S, S)."""
+    parents = np.ascontiguousarray(parents.transpose(0, 1, 3, 4, 2))
+    rows = [[hybrid(a, b, share) for share in shares] for a, b in parents]
+    return np.array(rows).transpose(0, 1, 4, 2, 3)
+
+
+def mixtures(hybrids: Hybrids, which: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return some hybrids, and the mixtures of their parents' posteriors that decode to them.
+
+    Parameters
+    ----------
+    hybrids : Hybrids
+        With posteriors.
+    which : Tensor, shape (n,), int64, in [0, P * STEPS)
+
+    Returns
+    -------
+    x : Tensor, shape (n, 3, S, S), float32, in [0, 1]
+    posterior : (mu, logvar), each of shape (n, latent_size)
+    """
+    first, second = hybrids.pairs[which // STEPS].T
+    t = shares().to(which.device)[which % STEPS, None]  # (n, 1)
+    mu, logvar = ((1 - t) * part[first] + t * part[second] for part in hybrids.posteriors)
+    return to_float(hybrids.pictures[which]), (mu, logvar)
