@@ -30,7 +30,7 @@ from utils.latents.runs import (
     open_run,
     run_sprites,
 )
-from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler
+from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler, shown_samplers
 from utils.measures.metrics import Closest, measure
 from utils.pictures.album import Album
 from utils.pictures.finish import finisher
@@ -56,8 +56,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.set_defaults(scale=2)
     add = parser.add_argument_group("tests").add_argument
     add("--num_samples", type=integer(1, 10000), default=100, help="number of samples")
-    text = "where samples come from: the prior, or close to the encoded sprites"
-    add("--sampler", choices=SAMPLERS, default="prior", help=text)
+    text = "where samples come from; if left out, the prior, and hybrids if the run was taught any"
+    add("--sampler", choices=SAMPLERS, help=text)
     text = "standard deviation of the prior"
     add("--temperature", type=number(0), default=1.0, help=text)
     add("--seed", type=integer(0), default=41, help="seed of the samples")
@@ -80,7 +80,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def check_args(args: argparse.Namespace, latent_size: int) -> None:
+def check_args(args: argparse.Namespace, samplers: tuple[str, ...], latent_size: int) -> None:
     """Raise ValueError if arguments do not fit each other or the model."""
     if args.plane and (max(args.plane) >= latent_size or len({*args.plane}) < 2):
         raise InputError(
@@ -89,7 +89,7 @@ def check_args(args: argparse.Namespace, latent_size: int) -> None:
         )
     if args.palette is not None and not (args.save_sprites or args.save_sheet):
         raise InputError("--palette applies to the files of --save_sprites and --save_sheet")
-    if args.temperature != 1 and (args.sampler != "prior" or args.metrics):
+    if args.temperature != 1 and ("prior" not in samplers or args.metrics):
         raise InputError(
             f"--temperature {args.temperature:g}: only --sampler prior has one, and --metrics are "
             "at 1"
@@ -101,6 +101,7 @@ class Context:
     """What the tests have in common."""
 
     args: argparse.Namespace
+    samplers: tuple[str, ...]  # the one that suits the run first
     run: TrainedRun
     sprites: Sprites
     parts: dict[str, Tensor]  # pixels; the held-out sprites last, if they are known
@@ -124,14 +125,16 @@ class Context:
         return encode(self.run.model, self.ends.pixels)
 
     @cached_property
-    def samples(self) -> Tensor:
-        """The samples, (num_samples, 3, S, S)."""
+    def samples(self) -> dict[str, Tensor]:
+        """The samples of each sampler, (num_samples, 3, S, S)."""
+        return {kind: self.paint(self.latents(kind)) for kind in self.samplers}
+
+    def latents(self, kind: str) -> Tensor:
+        """Return the latents that a sampler draws, (num_samples, latent_size)."""
         count, seed = self.args.num_samples, self.args.seed
-        if self.args.sampler == "prior":
-            noise = prior_noise(seed, count, self.run.model.latent_size)
-            return self.paint(self.args.temperature * noise)
-        sampler = run_sampler(self.run, self.sprites, self.args.sampler)
-        return self.paint(draw_latents(sampler, count, seed))
+        if kind == "prior":
+            return self.args.temperature * prior_noise(seed, count, self.run.model.latent_size)
+        return draw_latents(run_sampler(self.run, self.sprites, kind), count, seed)
 
     @cached_property
     def traversal(self) -> Tensor:
@@ -148,17 +151,18 @@ class Context:
 def main(args: argparse.Namespace) -> None:
     """Measure the model, plot every test, and write all of it."""
     run = open_run(args.run, args.checkpoint)
-    check_args(args, run.model.latent_size)
+    samplers = (args.sampler,) if args.sampler else shown_samplers(run)
+    check_args(args, samplers, run.model.latent_size)
     sprites = run_sprites(run, args.data_path)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     parts = known_split(run, sprites)
 
     # Numbers first, because some pictures show them.
-    kinds = ("prior", args.sampler) if args.metrics else ()
+    kinds = ("prior", *samplers) if args.metrics else ()
     metrics, closest = measure(run, sprites, parts, kinds=kinds, count=MEASURED, seed=args.seed)
 
     # Every test that applies is plotted before anything is written.
-    context = Context(args, run, sprites, parts, ends, metrics, closest)
+    context = Context(args, samplers, run, sprites, parts, ends, metrics, closest)
     plotted = {name: plot(context) for name, plot in TESTS.items()}
     figures = {name: figure for name, figure in plotted.items() if figure is not None}
 
@@ -180,8 +184,9 @@ def main(args: argparse.Namespace) -> None:
 def named_images(context: Context) -> dict[str, dict[str, Tensor]]:
     """Return the decoded sprites by the names of their folders and files."""
     rows = zip(context.by_use, context.traversal, strict=True)
+    samples = context.samples[context.samplers[0]]
     return {
-        "samples": {f"{i:04d}": image for i, image in enumerate(context.samples)},
+        "samples": {f"{i:04d}": image for i, image in enumerate(samples)},
         "traversal": {
             f"z{dim:02d}_{i:02d}": image for dim, row in rows for i, image in enumerate(row)
         },
@@ -190,12 +195,15 @@ def named_images(context: Context) -> dict[str, dict[str, Tensor]]:
 
 
 def plot_samples(context: Context) -> Figure:
-    """Plot the samples."""
+    """Plot the samples of each sampler, side by side."""
     args = context.args
-    source = SAMPLERS[args.sampler].title
-    if args.sampler == "prior":
-        source = f"prior, temperature {args.temperature:g}"
-    return titled("Samples", grid(context.samples, COLUMNS, args.scale), source)
+    sources = {kind: SAMPLERS[kind].title for kind in context.samplers}
+    sources["prior"] = f"prior, temperature {args.temperature:g}"
+    figures = [
+        titled("Samples", grid(images, COLUMNS, args.scale), sources[kind])
+        for kind, images in context.samples.items()
+    ]
+    return join(figures, gap=2 * MARGIN, align="start")
 
 
 def plot_reconstructions(context: Context) -> Figure:

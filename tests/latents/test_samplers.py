@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from model import VAE
+from utils.cli import InputError
 from utils.data_utils import load_sprites
 from utils.latents.runs import open_run, run_sprites
 from utils.latents.samplers import (
+    NO_PAIRS,
     SAMPLERS,
     STRETCH,
     Posteriors,
@@ -23,10 +25,10 @@ from utils.run.checkpoint import save_weights
 
 @pytest.fixture
 def posteriors():
-    """Latents of 120 creatures in two clouds, in four dimensions."""
+    """Latents of 120 creatures in two clouds, in four dimensions; of 60 pairs."""
     rng = np.random.default_rng(0)
     mu = rng.standard_normal((120, 4)) * 0.3 + np.repeat([[2.0], [-2.0]], 60, 0)
-    return Posteriors(mu, np.full((120, 4), -4.0), np.arange(120))
+    return Posteriors(mu, np.full((120, 4), -4.0), np.arange(120), np.arange(120).reshape(60, 2))
 
 
 def fitted(kind, posteriors):
@@ -84,11 +86,26 @@ def test_near_sprites_are_other_creatures(posteriors):
     assert (near_sprites(mu[:2], groups[:2]) == [[0, 0], [1, 1]]).all()
 
 
+def test_hybrids_are_drawn_about_halfway_between_taught_pairs(posteriors):
+    z = drawn("hybrids", posteriors, 200)
+    first, second = posteriors.mu[posteriors.pairs].swapaxes(0, 1)
+    way = second - first  # (60, 4)
+    share = ((z[:, None] - first) * way).sum(2) / np.square(way).sum(1)  # (200, 60)
+    off = np.linalg.norm(first + share[..., None] * way - z[:, None], axis=2)
+    nearest = off.argmin(1)
+    assert off.min(1) == pytest.approx(np.zeros(200), abs=1e-6)
+    shares = share[np.arange(200), nearest]
+    assert 3 / 8 <= shares.min() < 0.4 < 0.6 < shares.max() <= 5 / 8
+    assert len(set(nearest)) > 40
+    with pytest.raises(InputError, match="--hybrids"):
+        fitted("hybrids", posteriors._replace(pairs=NO_PAIRS))
+
+
 @pytest.mark.parametrize("kind", SAMPLERS)
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_sprites_have_samplers(kind, count):
     mu = np.random.default_rng(0).standard_normal((count, 3))
-    few = Posteriors(mu, np.zeros((count, 3)), np.arange(count))
+    few = Posteriors(mu, np.zeros((count, 3)), np.arange(count), np.array([[0, count - 1]]))
     assert np.isfinite(drawn(kind, few, 4)).all()
 
 

@@ -18,10 +18,12 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import torch
 
+from utils.cli import InputError
 from utils.data_utils import Sprites, creatures, to_float
 from utils.files import write_whole
 from utils.latents.runs import TrainedRun, known_indices
 from utils.training.draws import SAMPLER
+from utils.training.hybrids import hybrid_pairs
 
 # Between sprites the decoder leaves white what is white in one of them, so draws come out small
 # and pale. Latents this much farther from the mean of all sprites make up for it.
@@ -41,6 +43,9 @@ CONCENTRATION = 40.0  # of the Dirichlet weights: those of two are 0.5 +- 0.06
 LEAST_RATIO = 0.8
 TRIES = 100  # mixtures to try until one is far enough from all sprites
 
+NO_PAIRS = np.empty((0, 2), int)
+MIDDLE = (3 / 8, 5 / 8)  # share of the second of two sprites: nearer to one it would be a copy
+
 
 class Posteriors(NamedTuple):
     """What the encoder says about the training sprites."""
@@ -48,6 +53,7 @@ class Posteriors(NamedTuple):
     mu: np.ndarray  # (N, d), float64
     logvar: np.ndarray  # (N, d), float64
     groups: np.ndarray  # (N,), int: the creature that each sprite shows
+    pairs: np.ndarray = NO_PAIRS  # (P, 2), int: near sprites whose hybrids were taught
 
 
 class Sampler:
@@ -152,7 +158,7 @@ class Neighbours(Sampler):
     @classmethod
     def fit(cls, posteriors, rng):
         """Find the neighbours of each sprite."""
-        mu, _, groups = posteriors
+        mu, groups = posteriors.mu, posteriors.groups
         return cls(mu, near_sprites(mu, groups), groups)
 
     def draw(self, rng, count):
@@ -173,7 +179,39 @@ class Neighbours(Sampler):
         return z
 
 
-SAMPLERS: dict[str, type[Sampler]] = {"prior": Prior, "gmm": Mixture, "neighbours": Neighbours}
+@dataclass
+class Taught(Sampler):
+    """Mixtures of two sprites whose hybrids the decoder was taught, about halfway."""
+
+    title = "between two near sprites, where the decoder was taught hybrids drawn by code"
+    mu: np.ndarray  # (N, d)
+    pairs: np.ndarray  # (P, 2), int
+
+    @classmethod
+    def fit(cls, posteriors, rng):
+        """Take the pairs that the run taught."""
+        if not len(posteriors.pairs):
+            raise InputError("--sampler hybrids: the run was not trained with --hybrids")
+        return cls(posteriors.mu, posteriors.pairs)
+
+    def draw(self, rng, count):
+        """Draw a pair for each latent, and its place between the two."""
+        first, second = self.mu[rng.choice(self.pairs, count)].swapaxes(0, 1)
+        share = rng.uniform(*MIDDLE, (count, 1))
+        return (1 - share) * first + share * second
+
+
+SAMPLERS: dict[str, type[Sampler]] = {
+    "prior": Prior,
+    "gmm": Mixture,
+    "neighbours": Neighbours,
+    "hybrids": Taught,
+}
+
+
+def shown_samplers(run: TrainedRun) -> tuple[str, ...]:
+    """Return the samplers whose samples show a run best, the one that suits it first."""
+    return ("hybrids", "prior") if run.settings.get("hybrids") else ("prior",)
 
 
 def draw_latents(sampler: Sampler, count: int, seed: int) -> torch.Tensor:
@@ -256,11 +294,15 @@ def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
 
 def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
     """Return the posteriors of the sprites that a run trained on."""
-    index = next(iter(known_indices(run, sprites).values()))
+    part, index = next(iter(known_indices(run, sprites).items()))
     with torch.no_grad():
         posterior = run.model.encode(to_float(sprites.pixels[index]))
     mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
-    return Posteriors(mu, logvar, creatures([sprites.names[i] for i in index]))
+    groups = creatures([sprites.names[i] for i in index])
+    pairs = NO_PAIRS
+    if run.settings.get("hybrids") and part == "training":
+        pairs, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
+    return Posteriors(mu, logvar, groups, pairs)
 
 
 def save_sampler(path: Path, sampler: Sampler, digest: str) -> None:

@@ -12,7 +12,8 @@ from utils.latents.runs import TrainedRun, known_indices
 from utils.latents.samplers import draw_latents, run_sampler
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
-from utils.training.engine import decode, evaluate
+from utils.training.engine import decode, encode, evaluate
+from utils.training.hybrids import hybrid_pairs
 
 NUM_CLOSEST = 10  # samples to show
 
@@ -50,15 +51,26 @@ def measure(
         return metrics, None
     metrics |= measure_reconstructions(run.model, parts, run.settings)
     samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
-    decoded = {
+    index = next(iter(known_indices(run, sprites).values()))
+    groups = creatures([sprites.names[i] for i in index])
+    decoded = halfway(run, sprites.pixels[index], groups) if run.settings.get("hybrids") else {}
+    decoded |= {
         kind: decode(run.model, draw_latents(sampler, count, seed))
         for kind, sampler in samplers.items()
     }
-    index = next(iter(known_indices(run, sprites).values()))
-    groups = creatures([sprites.names[i] for i in index])
     turned = bool(run.settings.get("augment"))
     metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
     return metrics, closest
+
+
+def halfway(run: TrainedRun, train: Tensor, groups: np.ndarray) -> dict[str, Tensor]:
+    """Return what a run decodes halfway between the pairs that it was taught, and was not."""
+    taught, left_out = hybrid_pairs(train.numpy(), groups, run.settings["seed"])
+    mu, _ = encode(run.model, train)
+    return {
+        "halfway, taught": decode(run.model, mu[taught].mean(1)),
+        "halfway, left out": decode(run.model, mu[left_out].mean(1)),
+    }
 
 
 def summarize(model: VAE, parts: dict[str, Tensor]) -> dict:

@@ -14,9 +14,17 @@ from utils.cli import Parser
 RECIPES = {
     # The documented defaults: memorises most of its training sprites.
     "default": {},
-    # Samples that look like sprites. The model must know its sprites well, so nothing is augmented;
-    # the rest comes after training: python test_vae.py --sampler neighbours --finish
-    "create": {"epoch": 1000},
+    # Sprites between sprites: the decoder is taught hybrids, drawn by code, of near pairs. The
+    # encoder is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder
+    # alone takes.
+    "create": {
+        "hybrids": 3,
+        "init": "pca",
+        "kl_weight": 0.01,
+        "batch_size": 64,
+        "lr": 4e-3,
+        "epoch": 1000,
+    },
     # Sharp reconstructions at once: the start has 43 dB, and a higher rate would spoil it.
     "fast": {"init": "solve", "batch_size": 64, "lr": 5e-6, "epoch": 10},
     # Reconstructs sprites that it has not seen.
