@@ -69,7 +69,7 @@ def test_the_mixture_is_drawn_wider_than_it_was_fitted(posteriors):
 
 
 def test_mixtures_lie_between_sprites_and_away_from_each(posteriors):
-    mu, _, groups = posteriors
+    mu, _, groups, _ = posteriors
     z = drawn("neighbours", posteriors, 300)
     unstretched = mu.mean(0) + (z - mu.mean(0)) / STRETCH
     assert (unstretched.min(0) > mu.min(0)).all() and (unstretched.max(0) < mu.max(0)).all()

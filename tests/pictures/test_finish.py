@@ -7,7 +7,17 @@ import torch
 
 from utils.data_utils import load_sprites
 from utils.measures.samples import RAW_CUTOFF, descriptors, silhouettes, sprite_distances
-from utils.pictures.finish import CLEAN, SHARP, edge, finish, finisher, light, roughness
+from utils.pictures.finish import (
+    CLEAN,
+    NEARLY_CLEAN,
+    NEARLY_SHARP,
+    SHARP,
+    edge,
+    finish,
+    finisher,
+    light,
+    roughness,
+)
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
@@ -140,3 +150,18 @@ def test_a_hundred_samples_in_about_a_second(sprites):
     started = time.process_time()
     finish(raw)
     assert time.process_time() - started < 4  # allows for slow machines
+
+
+def test_a_nearly_clean_picture_keeps_its_details(sprites):
+    x = sprites / 255
+    noise = 0.07 * torch.randn(x.shape, generator=torch.manual_seed(0))
+    soft = 0.85 * x + 0.15 * x.roll(1, 0)
+    soft = torch.where(soft.amin(1, keepdim=True) < 0.94, soft + noise, soft).clamp(0, 1)
+    pictures = soft.permute(0, 2, 3, 1).numpy()
+    nearly = [edge(p) > NEARLY_SHARP and CLEAN < roughness(p) < NEARLY_CLEAN for p in pictures]
+    assert sum(nearly) > 20
+    finished = finish(soft[nearly])
+    assert sse(finished, sprites[nearly]).mean() < 20  # painted anew they would be off by 37
+    eyes = sprites[nearly].amax(1) < 70
+    assert (finished.amax(1)[eyes] < 120).float().mean() > 0.97
+    assert dark_rim(finished.numpy()) > 0.9
