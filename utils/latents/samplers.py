@@ -17,12 +17,14 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
+from scipy.spatial.distance import cdist
 
 from utils.cli import InputError
-from utils.data_utils import Sprites, creatures, to_float
+from utils.data_utils import Sprites, creatures
 from utils.files import write_whole
 from utils.latents.runs import TrainedRun, known_indices
 from utils.training.draws import SAMPLER
+from utils.training.engine import encode
 from utils.training.hybrids import hybrid_pairs
 
 # Between sprites the decoder leaves white what is white in one of them, so draws come out small
@@ -33,8 +35,10 @@ POSTERIOR_DRAWS = 8  # latents drawn per sprite to fit a mixture to
 GMM_SIZES = (1, 2, 4, 8, 16, 32, 64)
 GMM_TYPES = ("diag", "full")  # of covariance
 GMM_HELD_OUT = 0.2  # share of the creatures that size and type are chosen on
+GMM_MOST = 4096  # sprites that it is fitted to; larger sets are thinned evenly
 GMM_FLOOR = 1e-3  # added to variances, so that no component shrinks to one sprite
 
+BLOCK = 512  # latents whose distances to all others are in memory at once
 NUM_NEAR = 8  # nearest sprites of other creatures that one is mixed with
 PARENTS = {2: 0.5, 3: 0.35, 4: 0.15}  # sprites in a mixture, and how often
 CONCENTRATION = 40.0  # of the Dirichlet weights: those of two are 0.5 +- 0.06
@@ -104,6 +108,8 @@ class Mixture(Sampler):
     @classmethod
     def fit(cls, posteriors, rng):
         """Fit the mixture that `choose_mixture` prefers to all creatures."""
+        step = -(-len(posteriors.mu) // GMM_MOST)
+        posteriors = Posteriors(*(part[::step] for part in posteriors[:3]))
         everyone = np.ones(len(posteriors.groups), bool)
         size, shape = choose_mixture(posteriors, rng)
         best = fitted_mixture(posterior_draws(posteriors, everyone, rng), size, shape)
@@ -252,11 +258,14 @@ def near_sprites(mu: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
     If there are fewer, a latent's own index fills up its row.
     """
-    squared = np.square(mu[:, None] - mu[None]).sum(2)
-    squared[groups[:, None] == groups] = np.inf
-    near = squared.argsort(1, kind="stable")[:, :NUM_NEAR]
-    own = np.arange(len(mu))[:, None]
-    return np.where(np.isinf(np.take_along_axis(squared, near, 1)), own, near)
+    found = np.empty((len(mu), min(NUM_NEAR, len(mu))), int)
+    for start in range(0, len(mu), BLOCK):
+        own = np.arange(start, min(start + BLOCK, len(mu)))[:, None]
+        squared = cdist(mu[own[:, 0]], mu, "sqeuclidean")
+        squared[groups[own] == groups] = np.inf
+        near = squared.argsort(1, kind="stable")[:, :NUM_NEAR]
+        found[own[:, 0]] = np.where(np.isinf(np.take_along_axis(squared, near, 1)), own, near)
+    return found
 
 
 def ratio_of_distances(z: np.ndarray, mu: np.ndarray, groups: np.ndarray) -> float:
@@ -295,8 +304,7 @@ def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
 def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
     """Return the posteriors of the sprites that a run trained on."""
     part, index = next(iter(known_indices(run, sprites).items()))
-    with torch.no_grad():
-        posterior = run.model.encode(to_float(sprites.pixels[index]))
+    posterior = encode(run.model, sprites.pixels[index])
     mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
     groups = creatures([sprites.names[i] for i in index])
     pairs = NO_PAIRS
