@@ -25,6 +25,15 @@ RECIPES = {
         "lr": 4e-3,
         "epoch": 1000,
     },
+    # New monsters: a set too large to memorise, so that what lies between them is one as well. Then:
+    # python test_vae.py --finish
+    "prior": {
+        "data_path": "monsters:100000",
+        "latent_size": 32,
+        "init": "pca",
+        "lr": 1e-3,
+        "epoch": 50,
+    },
     # Sharp reconstructions at once: the start has 43 dB, and a higher rate would spoil it.
     "fast": {"init": "solve", "batch_size": 64, "lr": 5e-6, "epoch": 10},
     # Reconstructs sprites that it has not seen.
