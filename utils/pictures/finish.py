@@ -3,9 +3,9 @@
     finished = finish(decode(model, z))
 
 This is code after the model, not the model, and every figure of finished sprites says so. A clean
-picture only loses its noise. One that is nearly clean keeps its eyes and other details: specks
-around it go, similar colours become one, with more contrast between them, and its rim is dark. A
-soft or noisy picture gets one clear shape, ramps of a few colours inside it, and an outline in a
+picture only loses its noise. One that is smooth or nearly clean keeps its eyes and other details:
+specks around it go, similar colours become one, with more contrast between them, and its rim is
+dark. Rubble gets one clear shape, ramps of a few colours inside it, and an outline in a
 dark shade of the colour next to it. Code never adds limbs or faces: those come from the latent.
 Nothing here is random.
 """
@@ -25,17 +25,22 @@ from utils.sprites.png import import_cv2
 # 0.7.
 SHARP = 0.8
 CLEAN = 0.1
-# What a decoder that was taught hybrids makes of them after a thousand steps has edges of 0.6 to
-# 0.95 and a roughness of 0.09 to 0.12; below both limits it is rubble, of which no detail is kept.
+# A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.4 to
+# 0.9, a roughness of 0.05 to 0.075), or nearly clean (hybrids, as a decoder draws them that was
+# taught them: 0.6 to 0.95, 0.09 to 0.12). All else (0.4 to 0.65, 0.10 to 0.15) is rubble.
+SMOOTH = 0.08
 NEARLY_SHARP = 0.6
 NEARLY_CLEAN = 0.13
 FEW_COLORS = 128  # no decoder makes so few: such a picture is clean, whatever its edges
 SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
 SAME_COLOR_STEPS = 3
 
-# A nearly clean picture, in CIE Lab
+# A picture that keeps its details, in CIE Lab
 ONE_COLOR = 9.0  # distance below which two of its colours are one
-CONTRAST = 1.25  # factor on deviations from the mean: least squares shrinks them
+# Least squares shrinks deviations from the mean, most those of colour. The factor on them is 1 plus
+# the first times 1 - edge, and for a and b the second times that.
+CONTRAST = 1.3
+COLOR_CONTRAST = 1.3
 RIM_LIGHTNESS = 45.0  # highest L of a rim; a lighter one becomes an outline
 
 # Shape, by darkness: 1 - the smallest channel, so that only white has 0.
@@ -97,11 +102,12 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
     rough, sharp = roughness(picture), edge(picture)
     if rough < CLEAN and (few_colors or sharp > SHARP):
         return without_noise(picture)
-    nearly_clean = rough < NEARLY_CLEAN and sharp > NEARLY_SHARP
-    mask = trace(picture, 0 if nearly_clean else UNSHARP)
+    mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
-    return tidied(picture, mask) if nearly_clean else color(picture, mask)
+    if rough < SMOOTH or (rough < NEARLY_CLEAN and sharp > NEARLY_SHARP):
+        return tidied(picture, mask, 1 + CONTRAST * (1 - sharp))
+    return color(picture, mask)
 
 
 def roughness(picture: np.ndarray) -> float:
@@ -158,12 +164,13 @@ def merged(points: np.ndarray, radius: float) -> np.ndarray:
     return points
 
 
-def tidied(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return a nearly clean picture (S, S, 3) with its details, cut out along a mask, on white."""
+def tidied(picture: np.ndarray, mask: np.ndarray, contrast: float) -> np.ndarray:
+    """Return a picture (S, S, 3) with its details, cut out along a mask, on white."""
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
     mean = lab[mask].mean(0)
-    lab[mask] = mean + (merged(lab[mask], ONE_COLOR) - mean) * CONTRAST
+    factors = contrast * np.array([1, COLOR_CONTRAST, COLOR_CONTRAST])
+    lab[mask] = mean + (merged(lab[mask], ONE_COLOR) - mean) * factors
     light = mask & (num_inside(mask) < 4) & (lab[..., 0] > RIM_LIGHTNESS)
     lab[light] *= (0, OUTLINE[1], OUTLINE[1])
     lab[light, 0] = OUTLINE[0]
@@ -176,7 +183,7 @@ def tidied(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
 # ---- the shape
 
 
-def trace(picture: np.ndarray, unsharp: float = UNSHARP) -> np.ndarray:
+def trace(picture: np.ndarray) -> np.ndarray:
     """Return the shape of a rough picture: one component without holes, bool (S, S).
 
     An unsharp mask lifts thin limbs out of a soft mixture and cuts into the gaps between them.
@@ -185,7 +192,7 @@ def trace(picture: np.ndarray, unsharp: float = UNSHARP) -> np.ndarray:
     apart that way; then everything faint is taken and closed instead.
     """
     faint = 1 - picture.min(2)
-    dark = faint + unsharp * (faint - import_cv2().GaussianBlur(faint, (0, 0), UNSHARP_BLUR))
+    dark = faint + UNSHARP * (faint - import_cv2().GaussianBlur(faint, (0, 0), UNSHARP_BLUR))
     labels, _ = ndimage.label(dark > WEAK)
     strong = np.unique(labels[dark > STRONG])
     mask = largest(ndimage.binary_fill_holes(np.isin(labels, strong[strong > 0])))

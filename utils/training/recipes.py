@@ -25,8 +25,7 @@ RECIPES = {
         "lr": 4e-3,
         "epoch": 1000,
     },
-    # New monsters: a set too large to memorise, so that what lies between them is one as well. Then:
-    # python test_vae.py --finish
+    # New monsters: of a set too large to memorise, so that what lies between them is one as well.
     "prior": {
         "data_path": "monsters:100000",
         "latent_size": 32,
