@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model import VAE
-    from utils.data_utils import Sprites
     from utils.training.engine import Config, Parts
 
 MAX_SEED = 2**32 - 1
@@ -38,6 +37,7 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
         "crop: one opaque colour all along a border is transparent; keep: it is part of the sprite"
     )
     add("--background", choices=("crop", "keep"), default="crop", help=text)
+    add("--cache", metavar="DIR", help="folder that keeps decoded sprites for the next time")
     add("--image_size", type=integer(1, 512), default=40, help="side of a sprite in pixels")
     text = "share of the sprites to hold out; at least one is"
     add("--val_ratio", type=number(0, 0.99), default=0.01, help=text)
@@ -112,23 +112,18 @@ def main(args: argparse.Namespace) -> None:
 
     import torch
 
-    from utils.data_utils import fingerprint, fingerprints, load_sprites
+    from utils.data_utils import fingerprint
     from utils.run import state
     from utils.run.recorder import Run, opened, recorder_of
     from utils.training.device import choose_device, choose_precision
     from utils.training.engine import Progress, new_optimizer, train
 
-    # Sprites: one uint8 tensor, split in two, on the device. They are digested before the split
-    # moves them, so that a resumed run can tell whether they are still the same.
+    # Sprites: one uint8 tensor, split in two, on the device.
     device, device_line = choose_device(processes.own_device(args.device))
     precision, precision_line = choose_precision(args.precision, device)
     print(device_line, precision_line, sep="\n")
-    loaded = load_sprites(args.data_path, args.image_size, args.tile, args.background)
-    prints = fingerprints(loaded)
-    processes.check_same(fingerprint(prints), "sprites")
-    sprites = split_sprites(loaded, args, device)
-    processes.check_shares(args.batch_size, len(sprites.train))
-    args = resolved(args, precision=precision, data_path=loaded.source)
+    sprites, prints, data_path = load_parts(args, device)
+    args = resolved(args, precision=precision, data_path=data_path)
     config = config_of(args)
 
     # Model: random numbers are drawn on the CPU, so every device starts alike.
@@ -229,17 +224,27 @@ def config_of(args: argparse.Namespace) -> "Config":
 # ---- sprites and model
 
 
-def split_sprites(loaded: "Sprites", args: argparse.Namespace, device) -> "Parts":
-    """Return the sprites to train on and those to hold out, on a device; says how many they are."""
-    from utils.data_utils import divide, split
+def load_parts(args: argparse.Namespace, device) -> tuple["Parts", dict, str]:
+    """Return the sprites of a run on a device, their fingerprints and where they are from.
+
+    Says how many they are. Nothing else of them stays in memory: a million names would.
+    """
+    from utils.data_utils import divide, fingerprint, fingerprints, load_sprites, split
+    from utils.training.device import check_room
     from utils.training.engine import Parts
 
+    loaded = load_sprites(args.data_path, args.image_size, args.tile, args.background, args.cache)
+    # Digested before the split moves them: a resumed run can tell whether they are the same.
+    prints = fingerprints(loaded)
+    processes.check_same(fingerprint(prints), "sprites")
+    check_room(loaded.pixels, device, is_mapped=args.cache is not None)
     names = loaded.names if args.split_by == "number" else None
     indices = split(len(loaded.names), args.val_ratio, args.seed, names)
-    sprites = Parts(*(part.to(device) for part in divide(loaded.pixels, *indices)))
+    sprites = Parts(*divide(loaded.pixels.to(device), *indices))
     print(*loaded.notes, sep="\n")
     print(f"Split: {len(sprites.train)} to train on, {len(sprites.val)} held out.")
-    return sprites
+    processes.check_shares(args.batch_size, len(sprites.train))
+    return sprites, prints, loaded.source
 
 
 def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: bool) -> "VAE":

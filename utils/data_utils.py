@@ -21,6 +21,7 @@ from torch import Tensor
 
 from utils.cli import InputError
 from utils.sprites import notes
+from utils.sprites.cache import cached, key_of
 from utils.sprites.decode import decode_files, to_square
 from utils.sprites.many_monsters import draw_monsters
 from utils.sprites.monsters import MAX_MONSTERS, NUM_MONSTERS, monster_name
@@ -51,6 +52,7 @@ def load_sprites(
     image_size: int = 40,
     tile: Sequence[int] | None = None,
     background: str = "crop",
+    cache: str | None = None,
 ) -> Sprites:
     """Return all sprites at a path, composited on white and fitted to a square.
 
@@ -68,12 +70,18 @@ def load_sprites(
     background : {"crop", "keep"}
         Whether to treat one opaque colour all along a sprite's border as transparent; see
         `utils/sprites/background.py`.
+    cache : str, optional
+        Folder in which the sprites are kept for the next time; see `utils/sprites/cache.py`.
 
     Raises
     ------
     ValueError
         If there is nothing to read, or some PNG cannot be read; the first few are named.
     """
+    if cache is not None:
+        settings = (path, image_size, tile, background)
+        pixels, rest = cached(Path(cache), key_of(*settings), lambda: as_kept(*settings))
+        return Sprites(torch.from_numpy(pixels), **rest)
     if background not in ("crop", "keep"):
         raise InputError(f"background {background!r}: 'crop' or 'keep'")
     if not str(path):
@@ -91,6 +99,12 @@ def load_sprites(
     if tile is not None:
         raise InputError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
     return folder_sprites(source, image_size, background)
+
+
+def as_kept(*settings: object) -> tuple[np.ndarray, dict[str, object]]:
+    """Return sprites as the cache keeps them; see `load_sprites`."""
+    pixels, *rest = load_sprites(*settings)
+    return pixels.numpy(), dict(zip(Sprites._fields[1:], rest, strict=True))
 
 
 def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop") -> Tensor:
@@ -239,16 +253,16 @@ def split(
         raise InputError(
             f"{num_sprites} sprite: at least 2 are needed, one to train on and one to hold out"
         )
-    groups = range(num_sprites)
+    groups = np.arange(num_sprites)
     if names is not None:
         index_of = {}
         groups = [index_of.setdefault(number_of(name), len(index_of)) for name in names]
-    num_groups = max(groups) + 1
+    num_groups = int(np.max(groups)) + 1
     if num_groups < 2:
         raise InputError(f"--split_by number: all {num_sprites} sprites have one number; use file")
     num_val = min(max(1, round(num_groups * val_ratio)), num_groups - 1)
     order = np.random.default_rng(seed).permutation(num_groups)
-    held_out = torch.from_numpy(np.isin(list(groups), order[:num_val]))
+    held_out = torch.from_numpy(np.isin(groups, order[:num_val]))
     return torch.nonzero(~held_out).flatten(), torch.nonzero(held_out).flatten()
 
 

@@ -20,7 +20,7 @@ import torch
 
 from utils.data_utils import Sprites, to_float
 from utils.files import write_whole
-from utils.latents.runs import TrainedRun, creatures, known_indices
+from utils.latents.runs import BLOCK, TrainedRun, creatures, known_indices
 from utils.training.draws import SAMPLER
 
 # Between sprites the decoder leaves white what is white in one of them, so draws come out small
@@ -258,7 +258,8 @@ def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
     """Return the posteriors of the sprites that a run trained on."""
     index = next(iter(known_indices(run, sprites).values()))
     with torch.no_grad():
-        posterior = run.model.encode(to_float(sprites.pixels[index]))
+        blocks = [run.model.encode(to_float(sprites.pixels[i])) for i in index.split(BLOCK)]
+    posterior = map(torch.cat, zip(*blocks, strict=True))
     mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
     return Posteriors(mu, logvar, creatures([sprites.names[i] for i in index]))
 
