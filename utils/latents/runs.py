@@ -109,7 +109,9 @@ def run_sprites(run: TrainedRun, data_path: str | None = None) -> Sprites:
     if path is None:
         raise InputError(f"{run.folder} has no args.json; say with --data_path where sprites are")
     tile = run.settings.get("tile") if path.lower().endswith(".png") else None
-    sprites = load_sprites(path, run.model.input_size, tile, background_of(run))
+    cache = run.settings.get("cache")
+    kept = cache if cache and Path(cache).is_dir() else None  # a script that looks makes none
+    sprites = load_sprites(path, run.model.input_size, tile, background_of(run), kept)
     known = run.settings.get("sprites_sha256")
     now = fingerprints(sprites)
     if known and known != fingerprint(now):

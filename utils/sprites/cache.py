@@ -48,6 +48,8 @@ def cached(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
 
 def make_file(path: Path, make: Callable[[], Kept]) -> Kept:
     """Write what is made, and return it as it is read."""
+    if path.exists():
+        print(f"{path} is damaged, and is made anew.", flush=True)
     pixels, rest = make()
 
     def write(file) -> None:
@@ -68,8 +70,7 @@ def read(path: Path) -> Kept | None:
         with path.open("rb") as file:
             file.seek(pixels.offset + pixels.nbytes)
             return pixels, json.loads(file.read())
-    except (ValueError, OSError) as error:
-        print(f"Making {path} anew: {error}.", flush=True)
+    except (ValueError, OSError):
         return None
 
 
