@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from model import VAE, initialize_from_data
-from utils.cli import Parser, integer, run_script
+from utils.cli import InputError, Parser, integer, run_script
 from utils.data_utils import BUILT_IN_SOURCE, divide, load_sprites, split
 from utils.sprites.cache import cached, key_of
 from utils.sprites.monsters import monster_name
@@ -53,7 +53,9 @@ def get_args_parser() -> argparse.ArgumentParser:
 
 
 def main(args: argparse.Namespace) -> None:
-    """Measure, and print a table for memory and one for speed."""
+    """Measure, and print a line for the memory of each, and one for its speed."""
+    if 0.9 * min(args.sprites) < 2 * args.batch_size:
+        raise InputError(f"--sprites {min(args.sprites)}: steps are timed between two of an epoch")
     with tempfile.TemporaryDirectory(dir=args.place) as place:
         for count in args.sprites:
             keep_recoloured(count, Path(place))
