@@ -76,6 +76,18 @@ def test_a_change_of_files_or_settings_is_a_miss(sprite_folder, tmp_path, made):
     assert len(made) == 7
 
 
+def test_monsters_are_the_same_everywhere_and_folders_are_not(tmp_path, made, monkeypatch):
+    for place in ("here", "there"):
+        (tmp_path / place / "sprites").mkdir(parents=True)
+        Image.new("RGBA", (40, 40), (len(place), 0, 0, 255)).save(
+            tmp_path / place / "sprites/a.png"
+        )
+        monkeypatch.chdir(tmp_path / place)
+        for path in ("monsters:5", "sprites"):
+            load_sprites(path, cache=str(tmp_path / "cache"))
+    assert made == ["monsters:5", "sprites", "sprites"]
+
+
 def test_another_decoder_is_a_miss(sprite_folder, tmp_path, made, monkeypatch):
     load_sprites(sprite_folder, cache=str(tmp_path))
     monkeypatch.setattr(cache, "version", lambda: "another")

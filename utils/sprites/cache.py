@@ -78,7 +78,8 @@ def key_of(*settings: object) -> str:
     """Return a short name for the sprites of a data path, the first of the settings."""
     path = str(settings[0])
     places = [path, f"{path}.zip", str(Path(path).with_suffix(".json"))]  # see `load_sprites`
-    stamps = [(place, os.path.abspath(place), stamps_of(Path(place))) for place in places]
+    found = filter(os.path.exists, places)
+    stamps = [(os.path.abspath(place), stamps_of(Path(place))) for place in found]
     content = json.dumps([stamps, settings, version()], default=str)
     return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
 
