@@ -52,9 +52,9 @@ def joined() -> Iterator[None]:
     import torch.distributed as dist
 
     store, *_ = next(dist.rendezvous("env://"))
-    # When it restarts on one machine, torchrun may hand out the same store, with the addresses of
-    # the dead in it (so does torch 2.14.1, where init_process_group() alone then fails). Several
-    # machines get another one, and need not agree on how often they have started.
+    # After a restart torchrun may hand out the same store, with the addresses of the dead in it (so
+    # does torch 2.14.1, where init_process_group() alone then fails). Several machines do not agree
+    # on how often they have started; for those docs/scale.md asks torchrun for a fresh store.
     if os.environ.get("GROUP_WORLD_SIZE", "1") == "1":
         attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         store = dist.PrefixStore(f"attempt {attempt}", store)
