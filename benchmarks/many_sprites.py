@@ -73,14 +73,9 @@ def main(args: argparse.Namespace) -> None:
 
 def keep_recoloured(count: int, folder: Path) -> None:
     """Write a cache that holds recoloured monsters under the name of `monsters:count`."""
-    path = f"monsters:{count}"
-    names = [monster_name(index) for index in range(count)]
-    rest = {
-        "names": names,
-        "source": f"{BUILT_IN_SOURCE}:{count}",
-        "notes": [f"{count} recoloured"],
-    }
-    cached(folder, key_of(path, 40, None, "crop"), lambda: (recoloured(count), rest))
+    names, source = [monster_name(index) for index in range(count)], f"{BUILT_IN_SOURCE}:{count}"
+    rest = {"names": names, "source": source, "notes": [f"Sprites: {count} recoloured monsters."]}
+    cached(folder, key_of(source, 40, None, "crop"), lambda: (recoloured(count), rest))
 
 
 def recoloured(count: int) -> np.ndarray:

@@ -79,6 +79,8 @@ def load_sprites(
         If there is nothing to read, or some PNG cannot be read; the first few are named.
     """
     if cache is not None:
+        count = num_built_in(str(path))  # which a run writes down in another way than users do
+        path = f"{BUILT_IN_SOURCE}:{count}" if count else path
         settings = (path, image_size, tile, background)
         pixels, rest = cached(Path(cache), key_of(*settings), lambda: as_kept(*settings))
         return Sprites(torch.from_numpy(pixels), **rest)
@@ -86,8 +88,7 @@ def load_sprites(
         raise InputError(f"background {background!r}: 'crop' or 'keep'")
     if not str(path):
         raise InputError("--data_path is empty; name a folder or zip, or 'monsters'")
-    count = num_built_in(str(path))
-    if count:
+    if count := num_built_in(str(path)):
         if tile is not None:
             raise InputError("--tile cuts a sheet, not the built-in monsters; name one PNG")
         return built_in_sprites(image_size, count)
@@ -103,8 +104,8 @@ def load_sprites(
 
 def as_kept(*settings: object) -> tuple[np.ndarray, dict[str, object]]:
     """Return sprites as the cache keeps them; see `load_sprites`."""
-    pixels, *rest = load_sprites(*settings)
-    return pixels.numpy(), dict(zip(Sprites._fields[1:], rest, strict=True))
+    rest = load_sprites(*settings)._asdict()
+    return rest.pop("pixels").numpy(), rest
 
 
 def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop") -> Tensor:

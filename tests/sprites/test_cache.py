@@ -85,7 +85,10 @@ def test_monsters_are_the_same_everywhere_and_folders_are_not(tmp_path, made, mo
         monkeypatch.chdir(tmp_path / place)
         for path in ("monsters:5", "sprites"):
             load_sprites(path, cache=str(tmp_path / "cache"))
-    assert made == ["monsters:5", "sprites", "sprites"]
+    assert made == ["built-in:monsters:5", "sprites", "sprites"]
+    load_sprites("built-in:monsters:5", cache=str(tmp_path / "cache"))  # as a run writes it down
+    assert len(made) == 3
+    assert same(load_sprites("monsters"), load_sprites("monsters", cache=str(tmp_path / "cache")))
 
 
 def test_another_decoder_is_a_miss(sprite_folder, tmp_path, made, monkeypatch):
