@@ -151,7 +151,7 @@ def test_of_several_processes_one_decodes(tmp_path):
     for process in all_of_them:
         process.stdin.write("\n")
         process.stdin.flush()
-    texts = [process.communicate(timeout=60)[0] for process in all_of_them]
+    texts = [process.communicate(timeout=300)[0] for process in all_of_them]
     assert all("144 ['a']" in text for text in texts)
     assert sum(text.count("made") for text in texts) == 1
 

@@ -56,7 +56,7 @@ def start(count, arguments, *options, program="program.py"):
 def run(count, arguments, *options):
     """Return exit code, output and errors of main.py in so many processes."""
     process = start(count, arguments, *options)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
 
@@ -75,7 +75,7 @@ def alone(run_script, arguments):
 
 def wait_for_a_state(process):
     """Wait until a run has trained for a few epochs."""
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300
     while not any(int(path.name.split("_")[1]) >= 4 for path in LONG_FOLDER.glob("state_*_*.pt")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -105,7 +105,7 @@ def test_a_signal_to_any_process_stops_all_and_another_number_resumes(run_script
     process = start(2, LONG)
     wait_for_a_state(process)
     hit(1, signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert out.count("Stopped in epoch") == 1 and "exitcode  : 143" in err
     epoch = int(re.search(r"Stopped in epoch (\d+)", out)[1])
     assert list(LONG_FOLDER.glob(f"state_{epoch}_*.pt"))
@@ -122,7 +122,7 @@ def test_a_signal_to_torchrun_stops_the_run(workplace):
     wait_for_a_state(process)
     process.send_signal(signal.SIGTERM)
     hit(0, signal.SIGTERM)  # as a scheduler does that signals all processes of a job
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert out.count("Stopped in epoch") == 1
 
 
@@ -132,7 +132,7 @@ def test_a_killed_process_ends_the_run_and_restarts_resume_it(run_script, workpl
     process = start(2, f"{LONG} --resume", *options)
     wait_for_a_state(process)
     hit(victim, signal.SIGKILL)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     if victim == 0:
         assert process.returncode == 0, err
     else:
