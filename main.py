@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from utils.cli import InputError, integer, number, run_script, tile
 from utils.lr_sched import FULL_WARMUP, default_warmup
 from utils.run import folder as run_folder
+from utils.training import processes
 from utils.training.recipes import RECIPES, RecipeParser
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model import VAE
-    from utils.data_utils import Sprites
     from utils.training.engine import Config, Parts
 
 MAX_SEED = 2**32 - 1
@@ -37,6 +37,7 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
         "crop: one opaque colour all along a border is transparent; keep: it is part of the sprite"
     )
     add("--background", choices=("crop", "keep"), default="crop", help=text)
+    add("--cache", metavar="DIR", help="folder that keeps decoded sprites for the next time")
     add("--image_size", type=integer(1, 512), default=40, help="side of a sprite in pixels")
     text = "share of the sprites to hold out; at least one is"
     add("--val_ratio", type=number(0, 0.99), default=0.01, help=text)
@@ -66,7 +67,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     text = "a set of defaults, see utils/training/recipes.py; typed arguments override it"
     add("--recipe", choices=RECIPES, default="default", help=text)
     add("--epoch", type=integer(1), default=10000, help="number of epochs")
-    add("--batch_size", type=integer(1), default=256, help="sprites per step")
+    add("--batch_size", type=integer(1), default=256, help="sprites per step, in all processes")
     add("--lr", type=number(0, above=True), default=5e-4, help="peak learning rate")
     text = "learning rate at the end; equal to --lr for a constant one"
     add("--min_lr", type=number(0), default=1e-7, help=text)
@@ -107,29 +108,27 @@ def get_args_parser() -> argparse.ArgumentParser:
 # answered without waiting for it.
 
 
+@processes.joined()
 def main(args: argparse.Namespace) -> None:
     """Train a VAE, and leave its weights, its history and pictures of it in the run's folder."""
     # Arguments: those that were typed, or those of the run that is resumed.
-    args, folder, is_resumed = choose_run(args)
+    args, folder, is_resumed = processes.from_first(choose_run, args)
     check_args(args)
 
     import torch
 
-    from utils.data_utils import digests_by_name, fingerprint, fingerprints, load_sprites
+    from utils.data_utils import fingerprint
     from utils.run import state
-    from utils.run.recorder import Recorder, Run, say_what_is_next
+    from utils.run.recorder import Run, opened, recorder_of
     from utils.training.device import choose_device, choose_precision
     from utils.training.engine import Progress, new_optimizer, train
 
-    # Sprites: one uint8 tensor, split in two, on the device. They are digested before the split
-    # moves them, so that a resumed run can tell whether they are still the same.
-    device, device_line = choose_device(args.device)
+    # Sprites: one uint8 tensor, split in two, on the device.
+    device, device_line = choose_device(processes.own_device(args.device))
     precision, precision_line = choose_precision(args.precision, device)
     print(device_line, precision_line, sep="\n")
-    loaded = load_sprites(args.data_path, args.image_size, args.tile, args.background)
-    prints = fingerprints(loaded)
-    sprites = split_sprites(loaded, args, device)
-    args = resolved(args, precision=precision, data_path=loaded.source)
+    sprites, prints, data_path = load_parts(args, device)
+    args = resolved(args, precision=precision, data_path=data_path)
     config = config_of(args)
 
     # Model: random numbers are drawn on the CPU, so every device starts alike.
@@ -152,21 +151,17 @@ def main(args: argparse.Namespace) -> None:
         state_period=args.state_period,
         is_resumed=is_resumed,
     )
-    with run_folder.locked(folder):
-        if is_resumed:
-            print(*state.restore(folder, run.training, run.identity), sep="\n")
-            if progress.epoch == args.epoch:
-                print(f"The run in {folder} is finished; there is nothing left to train.")
-                return
-        else:
-            overwrite = args.overwrite or args.resume is not None
-            names = digests_by_name(prints)
-            run_folder.start(folder, run.identity.settings, names, overwrite=overwrite)
+    overwrite = args.overwrite or args.resume is not None
+    with processes.first_only(opened(run, overwrite=overwrite)):
+        state.spread(run.training)
+        if progress.epoch == args.epoch:
+            print(f"The run in {folder} is finished; there is nothing left to train.")
+            return
         print(f"Output: {folder}", flush=True)
-        with Recorder(run, config) as recorder:
+        with recorder_of(run, config) as recorder:
             for report in train(model, optimizer, sprites, config, progress, recorder.should_stop):
                 recorder.record(report)
-    say_what_is_next(recorder)
+    recorder.say_what_is_next()
 
 
 # ---- arguments
@@ -243,22 +238,33 @@ def config_of(args: argparse.Namespace) -> "Config":
 # ---- sprites and model
 
 
-def split_sprites(loaded: "Sprites", args: argparse.Namespace, device) -> "Parts":
-    """Return the sprites to train on and those to hold out, on a device; says how many they are."""
-    from utils.data_utils import creatures, divide, split
+def load_parts(args: argparse.Namespace, device) -> tuple["Parts", dict, str]:
+    """Return the sprites of a run on a device, their fingerprints and where they are from.
+
+    Says how many they are. Nothing else of them stays in memory: a million names would.
+    """
+    from utils.data_utils import divide, fingerprint, fingerprints, load_sprites, split
+    from utils.sprites.names import creatures
+    from utils.training.device import check_room
     from utils.training.engine import Parts
     from utils.training.hybrids import taught_hybrids
 
+    loaded = load_sprites(args.data_path, args.image_size, args.tile, args.background, args.cache)
+    # Digested before the split moves them: a resumed run can tell whether they are the same.
+    prints = fingerprints(loaded)
+    processes.check_same(fingerprint(prints), "sprites")
+    check_room(loaded.pixels, device, is_mapped=args.cache is not None)
     names = loaded.names if args.split_by == "number" else None
     indices = split(len(loaded.names), args.val_ratio, args.seed, names)
-    train, val = divide(loaded.pixels, *indices)
+    train, val = divide(loaded.pixels.to(device), *indices)
     print(*loaded.notes, sep="\n")
     print(f"Split: {len(train)} to train on, {len(val)} held out.")
+    processes.check_shares(args.batch_size, len(train))
     hybrids = None
     if args.hybrids:
         groups = creatures([loaded.names[i] for i in indices[0]])
-        hybrids = taught_hybrids(train.numpy(), groups, args.seed, device)
-    return Parts(train.to(device), val.to(device), hybrids)
+        hybrids = taught_hybrids(train, groups, args.seed)
+    return Parts(train, val, hybrids), prints, loaded.source
 
 
 def start_model(args: argparse.Namespace, train_sprites: "Tensor", is_resumed: bool) -> "VAE":

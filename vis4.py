@@ -17,7 +17,7 @@ from torch import Tensor
 
 from model import VAE
 from utils.cli import InputError, announce, integer, looking_parser, run_script
-from utils.data_utils import Sprites, creatures, to_float
+from utils.data_utils import Sprites, to_float
 from utils.latents import samplers
 from utils.latents.chart import chart, principal_directions
 from utils.latents.runs import (
@@ -30,6 +30,7 @@ from utils.latents.runs import (
 from utils.pictures.explorer.page import ATLAS_COLUMNS, atlas, write_page
 from utils.pictures.explorer.weights import LEAST_PSNR, Packed, page_psnr, smallest, with_packed
 from utils.pictures.export import BACKGROUND
+from utils.sprites.names import creatures
 from utils.training.engine import evaluate
 
 FOLDER = "exp4-Explorer"

@@ -30,8 +30,9 @@ def get_args_parser() -> Parser:
 
 def main(args) -> None:
     """Print the table."""
-    from utils.data_utils import creatures, load_sprites, split
+    from utils.data_utils import load_sprites, split
     from utils.measures.samples import measure, table
+    from utils.sprites.names import creatures
 
     sprites = load_sprites(args.data_path)
     train, val = split(len(sprites.names), 0.1, args.seed, sprites.names)

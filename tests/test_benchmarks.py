@@ -1,8 +1,11 @@
 """What the benchmarks compute from their measurements; the times themselves are no tests."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -16,7 +19,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 def path(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     yield
-    for name in ("plain_loop", "train_speed", "time_to_quality", "measures"):
+    for name in (path.stem for path in BENCHMARKS.glob("*.py")):
         sys.modules.pop(name, None)
 
 
@@ -139,3 +142,50 @@ def test_both_loops_are_timed(sprite_folder):
     args = time_to_quality.recipe("--recipe", "fast", *small)
     timing = time_to_quality.our_run(args, sprites.pixels, torch.device("cpu"), "fp32")
     assert timing.epochs == 3 and timing.db > 0
+
+
+def test_a_projection_is_marked_and_adds_the_exchange():
+    import scaling
+
+    gradient = 4 * sum(weight.numel() for weight in VAE().parameters())
+    assert gradient == pytest.approx(60.5e6, rel=1e-3)
+    assert scaling.exchanged_bytes(gradient, 2) == gradient
+    line = scaling.projection(0.001, 2048, gradient, 300e9)
+    assert line.startswith("PROJECTION, not measured: ") and "0.35 to exchange" in line
+    assert "1,513,520 to 2,048,000 sprites/s, 5.9 to 8 times" in line
+
+
+def test_one_and_two_processes_are_compared(run_script):
+    import scaling
+
+    small = ("--batch_size", 8, "--hidden_size", 8, "--steps", 2, "--rounds", 1)
+    code, out, err = run_script(scaling, *small)
+    assert code == 0, err
+    assert "ms a step of 1 process" in out and "if nothing overlaps" in out
+
+
+def test_runs_of_a_few_and_of_more_sprites_are_measured(run_script, tmp_path):
+    import many_sprites
+
+    pixels = many_sprites.recoloured(2000)
+    assert len(np.unique(pixels.reshape(2000, -1), axis=0)) > 1990
+    small = ("--hidden_size", 8, "--batch_size", 16, "--steps", 2, "--rounds", 1, "--device", "cpu")
+    sizes = ("--sprites", 100, 700, "--place", tmp_path)
+    code, out, err = run_script(many_sprites, *sizes, *small)
+    assert code == 0, err
+    assert "bytes a sprite more" in out and out.count("to draw an epoch") == 2
+    assert not list(tmp_path.glob("tmp*"))
+
+
+def test_the_processes_that_are_tortured_are_found():
+    import torture_processes
+
+    command = [sys.executable, "-c", "input()"]
+    environment = {"RANK": "3"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as process:
+        while not (found := torture_processes.workers(os.getpid())):
+            assert process.poll() is None
+        assert found == {3: process.pid}
+        process.communicate(b"\n")
+    assert torture_processes.difference([1.0, 2.0], [1.0, 2.2]) == pytest.approx(1 / 11)
+    assert torture_processes.difference([1.0], [1.0, 2.0]) == float("inf")

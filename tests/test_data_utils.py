@@ -17,10 +17,10 @@ from utils.data_utils import (
     load_sprite,
     load_sprites,
     num_built_in,
-    number_of,
     split,
 )
 from utils.sprites import source
+from utils.sprites.names import number_of
 
 
 def zip_folder(folder, path):

@@ -12,7 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +21,11 @@ from torch import Tensor
 
 from utils.cli import InputError
 from utils.sprites import notes
+from utils.sprites.cache import cached, key_of
 from utils.sprites.decode import decode_files, to_square
 from utils.sprites.many_monsters import draw_monsters
 from utils.sprites.monsters import MAX_MONSTERS, NUM_MONSTERS, monster_name
+from utils.sprites.names import number_of
 from utils.sprites.png import DECODE_ERRORS, decode_png, reason
 from utils.sprites.sheet import cut_sheet
 from utils.sprites.source import CONVERTIBLE, find_source, read_limited, sprite_files
@@ -51,6 +53,7 @@ def load_sprites(
     image_size: int = 40,
     tile: Sequence[int] | None = None,
     background: str = "crop",
+    cache: str | None = None,
 ) -> Sprites:
     """Return all sprites at a path, composited on white and fitted to a square.
 
@@ -68,18 +71,25 @@ def load_sprites(
     background : {"crop", "keep"}
         Whether to treat one opaque colour all along a sprite's border as transparent; see
         `utils/sprites/background.py`.
+    cache : str, optional
+        Folder in which the sprites are kept for the next time; see `utils/sprites/cache.py`.
 
     Raises
     ------
     ValueError
         If there is nothing to read, or some PNG cannot be read; the first few are named.
     """
+    if cache is not None:
+        count = num_built_in(str(path))  # which a run writes down in another way than users do
+        path = f"{BUILT_IN_SOURCE}:{count}" if count else path
+        settings = (path, image_size, tile, background)
+        pixels, rest = cached(Path(cache), key_of(*settings), lambda: as_kept(*settings))
+        return Sprites(torch.from_numpy(pixels), **rest)
     if background not in ("crop", "keep"):
         raise InputError(f"background {background!r}: 'crop' or 'keep'")
     if not str(path):
         raise InputError("--data_path is empty; name a folder or zip, or 'monsters'")
-    count = num_built_in(str(path))
-    if count:
+    if count := num_built_in(str(path)):
         if tile is not None:
             raise InputError("--tile cuts a sheet, not the built-in monsters; name one PNG")
         return built_in_sprites(image_size, count)
@@ -91,6 +101,12 @@ def load_sprites(
     if tile is not None:
         raise InputError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
     return folder_sprites(source, image_size, background)
+
+
+def as_kept(*settings: object) -> tuple[np.ndarray, dict[str, object]]:
+    """Return sprites as the cache keeps them; see `load_sprites`."""
+    rest = load_sprites(*settings)._asdict()
+    return rest.pop("pixels").numpy(), rest
 
 
 def load_sprite(path: str | Path, image_size: int = 40, background: str = "crop") -> Tensor:
@@ -239,31 +255,17 @@ def split(
         raise InputError(
             f"{num_sprites} sprite: at least 2 are needed, one to train on and one to hold out"
         )
-    groups = range(num_sprites)
+    groups = np.arange(num_sprites)
     if names is not None:
         index_of = {}
         groups = [index_of.setdefault(number_of(name), len(index_of)) for name in names]
-    num_groups = max(groups) + 1
+    num_groups = int(np.max(groups)) + 1
     if num_groups < 2:
         raise InputError(f"--split_by number: all {num_sprites} sprites have one number; use file")
     num_val = min(max(1, round(num_groups * val_ratio)), num_groups - 1)
     order = np.random.default_rng(seed).permutation(num_groups)
-    held_out = torch.from_numpy(np.isin(list(groups), order[:num_val]))
+    held_out = torch.from_numpy(np.isin(groups, order[:num_val]))
     return torch.nonzero(~held_out).flatten(), torch.nonzero(held_out).flatten()
-
-
-def number_of(name: str) -> str:
-    """Return the number that a file name begins with, or the whole name if it does not.
-
-    Forms of one creature share a number: "003MS.png" and "003MMS.png" are both "3".
-    """
-    match = re.match(r"\d+", PurePosixPath(name).name)
-    return str(int(match[0])) if match else name
-
-
-def creatures(names: list[str]) -> np.ndarray:
-    """Return an integer per sprite (N,) that is the same for all forms of one creature."""
-    return np.unique([number_of(name) for name in names], return_inverse=True)[1]
 
 
 # ---- values

@@ -44,7 +44,10 @@ def write_whole(path: Path, data: bytes) -> None:
 def write_json(path: Path, content: dict) -> None:
     """Write a dictionary as JSON; see `write_whole`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, f"{json.dumps(content, indent=2)}\n".encode())
+    with whole_file(path) as file:
+        for piece in json.JSONEncoder(indent=2).iterencode(content):  # the text may be long
+            file.write(piece.encode())
+        file.write(b"\n")
 
 
 def sync(handle: int) -> None:

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from utils.data_utils import number_of, split
+from utils.data_utils import split
+from utils.sprites.names import number_of
 from utils.training.draws import epoch_draws, held_out_noise, prior_noise
 
 SIZES = {"num_sprites": 1000, "batch_size": 256, "latent_size": 16}

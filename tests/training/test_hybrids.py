@@ -82,7 +82,7 @@ def start(pixels, groups=None):
     sprites = torch.from_numpy(pixels)
     initialize_from_data(model, sprites)
     groups = np.arange(len(pixels)) if groups is None else groups
-    taught = taught_hybrids(pixels, groups, 41, torch.device("cpu"))
+    taught = taught_hybrids(sprites, groups, 41)
     return model, new_optimizer(model.decoder, 1e-3), Parts(sprites, sprites[:2], taught)
 
 

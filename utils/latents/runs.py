@@ -20,7 +20,6 @@ from utils.cli import InputError
 from utils.data_utils import (
     Sprites,
     changes,
-    creatures,
     digests_by_name,
     fingerprint,
     fingerprints,
@@ -32,7 +31,10 @@ from utils.data_utils import (
 from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
+from utils.sprites.names import creatures
 from utils.sprites.near import nearest_others
+
+BLOCK = 4096  # sprites encoded at once: 79 MB as float32 at 40x40
 
 
 class TrainedRun(NamedTuple):
@@ -106,7 +108,9 @@ def run_sprites(run: TrainedRun, data_path: str | None = None) -> Sprites:
     if path is None:
         raise InputError(f"{run.folder} has no args.json; say with --data_path where sprites are")
     tile = run.settings.get("tile") if path.lower().endswith(".png") else None
-    sprites = load_sprites(path, run.model.input_size, tile, background_of(run))
+    cache = run.settings.get("cache")
+    kept = cache if cache and Path(cache).is_dir() else None  # a script that looks makes none
+    sprites = load_sprites(path, run.model.input_size, tile, background_of(run), kept)
     known = run.settings.get("sprites_sha256")
     now = fingerprints(sprites)
     if known and known != fingerprint(now):
@@ -227,4 +231,4 @@ def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str
 @torch.no_grad()
 def encode(model: VAE, pixels: Tensor) -> Tensor:
     """Return the latent means of uint8 sprites, shape (N, latent_size)."""
-    return model.encode(to_float(pixels))[0]
+    return torch.cat([model.encode(to_float(block))[0] for block in pixels.split(BLOCK)])

@@ -20,9 +20,10 @@ import torch
 from scipy.spatial.distance import cdist
 
 from utils.cli import InputError
-from utils.data_utils import Sprites, creatures
+from utils.data_utils import Sprites
 from utils.files import write_whole
 from utils.latents.runs import TrainedRun, known_indices
+from utils.sprites.names import creatures
 from utils.training.draws import SAMPLER
 from utils.training.engine import encode
 from utils.training.hybrids import hybrid_pairs

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from model import VAE
-from utils.data_utils import Sprites, creatures
+from utils.data_utils import Sprites
 from utils.latents.runs import TrainedRun, known_indices
 from utils.latents.samplers import draw_latents, run_sampler
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
+from utils.sprites.names import creatures
 from utils.training.engine import decode, encode, evaluate
 from utils.training.hybrids import hybrid_pairs
 

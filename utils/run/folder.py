@@ -191,7 +191,7 @@ def state_paths(folder: Path) -> list[Path]:
 # ---- resuming a run
 
 # Typed beside --resume, these may differ from the run's. The sprites are compared one by one.
-FREE = {"resume", "device", "data_path", "state_period"}
+FREE = {"resume", "device", "data_path", "state_period", "cache"}
 
 
 def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Path]:

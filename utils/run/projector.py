@@ -6,7 +6,6 @@ place and add to the configuration of an earlier run; here they are whole or not
 
 import io
 import math
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from model import VAE
-from utils.data_utils import digest_of, digests_by_name, to_float
+from utils.data_utils import DIGEST_BYTES, digest_of, to_float
 from utils.files import write_whole
 from utils.training.engine import Parts
 
@@ -48,15 +47,19 @@ def save_projector(
     prints : dict
         The `fingerprints` of the sprites, by which their names are found.
     """
-    names_of = defaultdict(list)  # equal sprites have one digest
-    for name, digest in digests_by_name(prints).items():
-        names_of[digest].append(name)
+    train = sprites.train[:MOST].cpu()
+    val = sprites.val[: MOST - len(train)].cpu()
+    names_of = {digest_of(sprite): [] for sprite in torch.cat([train, val]).numpy()}
+    names = prints["names"].split("\0")
+    digests = prints["digests"].view(-1, DIGEST_BYTES).numpy()
+    for name, digest in zip(names, digests, strict=True):
+        if digest.tobytes() in names_of:  # equal sprites have one digest
+            names_of[digest.tobytes()].append(name)
     means, lines, pictures = [], ["name\tpart"], []
-    for part, pixels in (("training", sprites.train), ("held out", sprites.val)):
-        shown = pixels[: MOST - len(pictures)].cpu()
+    for part, shown in (("training", train), ("held out", val)):
         for sprite in shown.numpy():
-            digest = digest_of(sprite).hex()
-            name = names_of[digest].pop(0) if names_of[digest] else "?"
+            own_names = names_of[digest_of(sprite)]
+            name = own_names.pop(0) if own_names else "?"
             # In a table a tab or a line end would begin another cell.
             lines.append(f"{' '.join(name.split())}\t{part}")
         if len(shown):

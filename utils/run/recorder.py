@@ -1,50 +1,39 @@
 """What happens with a report: logs, pictures, checkpoints, states, and an end when one is wanted.
 
-with Recorder(run, config) as recorder:
+with recorder_of(run, config) as recorder:
     for report in train(model, optimizer, sprites, config, progress, recorder.should_stop):
         recorder.record(report)
+recorder.say_what_is_next()
 """
 
 import math
 import os
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from model import VAE
 from utils.cli import exit_code, handling, quoted
-from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
+from utils.data_utils import digests_by_name
+from utils.run import folder as run_folder
 from utils.run import state
 from utils.run.checkpoint import save_weights
-from utils.run.folder import checkpoint_path
 from utils.run.logger import Console, History, TensorBoard, duration, is_detailed, read_losses
 from utils.run.projector import save_projector
+from utils.run.snapshots import between, reconstruction_table, save_pictures
 from utils.run.writer import Writer
+from utils.training import processes
 from utils.training.draws import prior_noise
-from utils.training.engine import (
-    Config,
-    Parts,
-    Report,
-    decode,
-    encode,
-    evaluate,
-    psnr,
-    reconstruct,
-)
-from utils.training.hybrids import mixtures
+from utils.training.engine import Config, Parts, Report, decode, reconstruct
 
 READ_SECONDS = 0.5  # between two readings of the losses from the device
-COLUMNS = 10  # of a picture
-SCALE = 3  # pixels of a picture per pixel of a sprite
 NUM_SAMPLES = 100
 NUM_SHOWN = 64  # sprites in a picture of TensorBoard
-MEASURED_HYBRIDS = 1000
+ECHO_SECONDS = 2.0  # in which a signal may come again without anybody having sent it twice
 
 
 @dataclass(frozen=True)
@@ -60,22 +49,101 @@ class Run:
     is_resumed: bool
 
 
-class Recorder:
-    """Takes a report per epoch, and writes all that a run leaves behind.
+@contextmanager
+def opened(run: Run, *, overwrite: bool) -> Iterator[None]:
+    """Hold the folder of a run, and begin the run there or bring it to its newest state.
 
-    Files are written by a thread while training continues; what they need is copied first. Losses
-    are read by that thread as well, many at once, because reading waits for the device. Ctrl-C and
-    SIGTERM stop training at the next step; a second signal ends the process at once.
+    Raises
+    ------
+    ValueError
+        If another process holds the folder, it holds another run, or no state can be read.
+    """
+    with run_folder.locked(run.folder):
+        if run.is_resumed:
+            print(*state.restore(run.folder, run.training, run.identity), sep="\n")
+        else:
+            names = digests_by_name(run.identity.sprites)
+            run_folder.start(run.folder, run.identity.settings, names, overwrite=overwrite)
+            del names  # a million of them take as much memory as the epochs' noise
+        yield
+
+
+class Follower:
+    """Takes a report per epoch and writes nothing: the recorder of all processes but the first.
+
+    Ctrl-C and SIGTERM, sent to any process, stop all at the next step; a second signal ends the
+    process at once.
     """
 
     def __init__(self, run: Run, config: Config):
         self.run, self.config = run, config
+        self.signal: int | None = None
+        self.signalled_at = 0.0
+
+    def __enter__(self):
+        self.stack = ExitStack()
+        self.stack.enter_context(handling(self.handle_signal))
+        return self
+
+    def __exit__(self, *error):
+        self.stack.__exit__(*error)
+
+    def handle_signal(self, number: int, _frame: object) -> None:
+        """Remember the first signal; at the second, do not wait for anything."""
+        if self.signal is None:
+            self.remember(number)
+        elif not self.is_echo(number):
+            os._exit(exit_code(number))
+
+    def remember(self, number: int) -> None:
+        """Note the signal that stops the run."""
+        self.signal, self.signalled_at = number, time.perf_counter()
+
+    def is_echo(self, number: int) -> bool:
+        """Return whether a signal may be the first one, heard again.
+
+        A scheduler may signal torchrun, which passes it on, and its processes as well; and the
+        others may have told of it.
+        """
+        is_soon = time.perf_counter() - self.signalled_at < ECHO_SECONDS
+        return processes.count() > 1 and number == self.signal and is_soon
+
+    def should_stop(self) -> bool:
+        """Return whether a signal has come, to whichever process."""
+        number = processes.agreed(self.signal)
+        if self.signal is None and number is not None:
+            self.remember(number)
+        return number is not None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the last epoch is over."""
+        return self.run.training.progress.epoch == self.config.epochs
+
+    def record(self, report: Report) -> None:
+        """Do nothing."""
+
+    def say_what_is_next(self) -> None:
+        """Do nothing: the exit code is the first process's, which may still be writing.
+
+        If another one ended with an error before it, torchrun would end all.
+        """
+
+
+class Recorder(Follower):
+    """Takes a report per epoch, and writes all that a run leaves behind.
+
+    Files are written by a thread while training continues; what they need is copied first. Losses
+    are read by that thread as well, many at once, because reading waits for the device.
+    """
+
+    def __init__(self, run: Run, config: Config):
+        super().__init__(run, config)
         self.first_epoch = run.training.progress.epoch
         self.unread: list[Report] = []
         self.started = self.read_at = time.perf_counter()
         self.speed = Speed()
         self.clock = state.Clock(run.state_period)
-        self.signal: int | None = None
         device = run.sprites.train.device
         model = run.training.model
         # The same latents in all pictures of a run, so that they can be compared.
@@ -103,23 +171,6 @@ class Recorder:
         finally:
             self.stack.__exit__(*error)
 
-    # ---- signals
-
-    def handle_signal(self, number: int, _frame: object) -> None:
-        """Remember the first signal; at the second, do not wait for anything."""
-        if self.signal is not None:
-            os._exit(exit_code(number))
-        self.signal = number
-
-    def should_stop(self) -> bool:
-        """Return whether a signal has come."""
-        return self.signal is not None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the last epoch is over."""
-        return self.run.training.progress.epoch == self.config.epochs
-
     # ---- reports
 
     def record(self, report: Report) -> None:
@@ -135,7 +186,7 @@ class Recorder:
         if is_shown:
             self.writer.put(self.show, epoch, model)
         if is_kept:
-            self.writer.put(save_weights, checkpoint_path(run.folder, epoch), model)
+            self.writer.put(save_weights, run_folder.checkpoint_path(run.folder, epoch), model)
             self.writer.put(save_pictures, run.folder, model, run.sprites, self.z)
         if is_last:
             self.writer.put(save_projector, run.folder, model, run.sprites, run.identity.sprites)
@@ -193,6 +244,30 @@ class Recorder:
             pictures["train/between_sprites"] = between(model, self.run.sprites, NUM_SHOWN)
         self.tensorboard.add_pictures(epoch, pictures)
 
+    # ---- the end
+
+    def say_what_is_next(self) -> None:
+        """Print how a finished run came out, or how to resume a stopped one, with its exit code."""
+        run, folder = self.run, quoted(self.run.folder)
+        if not self.is_finished:
+            print(f"Stopped in epoch {run.training.progress.epoch}. Resume with: ", end="")
+            print(f"python main.py --resume {folder}")
+            sys.exit(exit_code(self.signal))
+        seconds = time.perf_counter() - self.started
+        first, last = self.first_epoch, self.config.epochs - 1
+        print(f"Trained epochs {first} to {last} in {duration(seconds)}.")
+        print(reconstruction_table(run.training.model, run.sprites))
+        print(f"See reconstructions.png and samples.png in {run.folder}. Next:")
+        print(f"  python vis1.py --run {folder}   (and vis2.py, vis3.py, test_vae.py)")
+        print(f"  tensorboard --logdir {folder}")
+        if self.signal is not None:  # too late to stop anything, but the sender expects its code
+            sys.exit(exit_code(self.signal))
+
+
+def recorder_of(run: Run, config: Config) -> Follower:
+    """Return the recorder of this process: of several, the first alone writes."""
+    return (Follower if processes.rank() else Recorder)(run, config)
+
 
 class Speed:
     """Sprites per second, over at least `READ_SECONDS`: two readings may follow at once."""
@@ -208,81 +283,3 @@ class Speed:
             self.rate = self.num_sprites / seconds
             self.num_sprites, self.counted_at = 0, self.counted_at + seconds
         return self.rate
-
-
-# ---- pictures and figures of a model
-
-
-def save_pictures(folder: Path, model: VAE, sprites: Parts, z: Tensor) -> None:
-    """Write ``reconstructions.png``, and ``samples.png`` of latents z from the prior.
-
-    If hybrids were taught, samples halfway between two sprites come first.
-    """
-    rows = []
-    for label, x in (
-        ("held out", sprites.val[:COLUMNS]),
-        ("training", sprites.train[:COLUMNS]),
-        ("training", sprites.train[COLUMNS : 2 * COLUMNS]),
-    ):
-        if len(x):
-            rows += [(label, x), ("reconstruction", reconstruct(model, x))]
-    save_figure(folder / "reconstructions.png", labelled_rows(rows, SCALE))
-    samples = grid(decode(model, z), COLUMNS, SCALE)
-    if sprites.hybrids is not None:
-        first = grid(between(model, sprites, len(z)), COLUMNS, SCALE)
-        titles = "Halfway between two near sprites", "From the prior"
-        samples = join([*map(titled, titles, (first, samples))], align="start")
-    save_figure(folder / "samples.png", samples)
-
-
-def between(model: VAE, sprites: Parts, count: int) -> Tensor:
-    """Return what a model decodes halfway between some pairs whose hybrids it was taught."""
-    pairs = sprites.hybrids.pairs
-    pairs = pairs[torch.linspace(0, len(pairs) - 1, min(count, len(pairs))).long()]
-    mu, _ = encode(model, sprites.train[pairs.flatten()])
-    return decode(model, mu.unflatten(0, pairs.shape).mean(1))
-
-
-def reconstruction_table(model: VAE, sprites: Parts) -> str:
-    """Return how good reconstructions from the mean are, as a small table for the console."""
-    errors = {
-        "training": evaluate(model, sprites.train)[1].item(),
-        "held out": evaluate(model, sprites.val)[1].item(),
-    }
-    if sprites.hybrids is not None:
-        errors["hybrids"] = hybrid_error(model, sprites)
-    lines = [f"{'':10}{'SSE':>10}{'MSE':>10}{'PSNR':>12}"]
-    for label, sse in errors.items():
-        mse = sse / sprites.train[0].numel()
-        lines.append(f"{label:10}{sse:10.2f}{mse:10.5f}{psnr(mse):9.2f} dB")
-    return "\n".join(lines)
-
-
-def hybrid_error(model: VAE, sprites: Parts) -> float:
-    """Return the squared error of hybrids that were taught, the mean over a thousand of them."""
-    hybrids = sprites.hybrids._replace(posteriors=encode(model, sprites.train))
-    count = len(hybrids.pictures)
-    which = torch.linspace(0, count - 1, min(count, MEASURED_HYBRIDS)).long()
-    x, (mu, _) = mixtures(hybrids, which.to(hybrids.pairs.device))
-    return (decode(model, mu) - x).square().flatten(1).sum(1).mean().item()
-
-
-# ---- the end
-
-
-def say_what_is_next(recorder: Recorder) -> None:
-    """Print how a finished run came out, or how to resume a stopped one, with its exit code."""
-    run, folder = recorder.run, quoted(recorder.run.folder)
-    if not recorder.is_finished:
-        print(f"Stopped in epoch {run.training.progress.epoch}. Resume with: ", end="")
-        print(f"python main.py --resume {folder}")
-        sys.exit(exit_code(recorder.signal))
-    seconds = time.perf_counter() - recorder.started
-    first, last = recorder.first_epoch, recorder.config.epochs - 1
-    print(f"Trained epochs {first} to {last} in {duration(seconds)}.")
-    print(reconstruction_table(run.training.model, run.sprites))
-    print(f"See reconstructions.png and samples.png in {run.folder}. Next:")
-    print(f"  python vis1.py --run {folder}   (and vis2.py, vis3.py, test_vae.py)")
-    print(f"  tensorboard --logdir {folder}")
-    if recorder.should_stop():  # too late to stop anything, but the sender expects its exit code
-        sys.exit(exit_code(recorder.signal))

@@ -22,6 +22,7 @@ from utils.data_utils import check_sprites
 from utils.files import read_verified, sum_path, verify
 from utils.run.checkpoint import first_line, write_tensors
 from utils.run.folder import FREE, state_paths, unfinished_files
+from utils.training import processes
 from utils.training.augment import Augmentation
 from utils.training.engine import Progress
 
@@ -54,6 +55,7 @@ def conditions(device: torch.device, augmentation: Augmentation | None) -> dict[
         "torch": str(torch.__version__),
         "device": str(device),
         "threads": torch.get_num_threads(),
+        "processes": processes.count(),
         "augmentation": strengths,
     }
 
@@ -124,6 +126,26 @@ def restore(folder: Path, training: Training, identity: Identity) -> list[str]:
         remove_state(useless)
     lines += changed_conditions(state["conditions"], identity.conditions)
     return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
+
+
+def spread(training: Training) -> None:
+    """Bring the optimiser and the progress of all processes to those of the first.
+
+    The weights follow, when `train` begins.
+    """
+    optimizer, progress = training.optimizer, training.progress
+    if processes.count() > 1:
+        state = processes.from_first(on_cpu, [optimizer.state_dict(), vars(progress)])
+        optimizer.load_state_dict(state[0])
+        vars(progress).update(state[1])
+
+
+def on_cpu(state: object) -> object:
+    """Return a copy of a state, its tensors on the CPU: on a GPU, theirs is another one."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, map_location="cpu", weights_only=True)
 
 
 def check_settings(known: dict[str, object], now: dict[str, object], folder: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from utils.sprites.background import Colour, background_of, clear_background
+from utils.sprites.memory import empty_pixels
 from utils.sprites.png import DECODE_ERRORS, decode_png, fit_to_square, reason
 from utils.sprites.source import open_reader
 from utils.sprites.workers import in_workers, num_cores
@@ -46,10 +47,12 @@ def decode_files(source: Path, files: dict[str, str], side: int, background: str
 
     Raises
     ------
+    ValueError
+        If memory is too short.
     ChildProcessError
         If a worker dies.
     """
-    total = Decoded(np.empty((len(files), 3, side, side), np.uint8), Counter(), Counter(), [])
+    total = Decoded(empty_pixels(len(files), side), Counter(), Counter(), [])
     done = 0
     for part in decode_chunks(source, files, side, background):
         total.pixels[done : done + len(part.pixels)] = part.pixels

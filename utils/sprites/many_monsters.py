@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
+from utils.sprites.memory import empty_pixels
 from utils.sprites.monsters import draw_monster
 from utils.sprites.png import fit_to_square
 from utils.sprites.workers import on_all_cores
@@ -21,10 +22,12 @@ def draw_monsters(count: int, side: int) -> np.ndarray:
 
     Raises
     ------
+    ValueError
+        If memory is too short.
     ChildProcessError
         If a worker dies.
     """
-    pixels = np.empty((count, 3, side, side), np.uint8)
+    pixels = empty_pixels(count, side)
     chunks = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     work = partial(draw_chunk, side=side)
     parts = on_all_cores(work, chunks, "monsters", total=count, many=MANY)

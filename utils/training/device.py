@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from utils.cli import InputError
+from utils.sprites.memory import check_memory, free_memory
 
 PRECISIONS = ("fp32", "tf32", "bf16")
 INSTALL_PAGE = "https://pytorch.org/get-started/locally"
@@ -64,6 +65,25 @@ def describe(name: str) -> str:
 def has_nvidia_card() -> bool:
     """Return whether this machine seems to have an NVIDIA card, whatever torch thinks."""
     return shutil.which("nvidia-smi") is not None or any(Path("/proc/driver/nvidia/gpus").glob("*"))
+
+
+def check_room(pixels: torch.Tensor, device: torch.device, *, is_mapped: bool) -> None:
+    """Raise ValueError if sprites do not fit on a device.
+
+    Parameters
+    ----------
+    pixels : Tensor, shape (N, 3, S, S), uint8
+        On the CPU.
+    device : torch.device
+    is_mapped : bool
+        Whether they are in a file, so that a CPU needs room for them as well.
+    """
+    free, what = None, "memory"
+    if device.type == "cuda":
+        free, what = torch.cuda.mem_get_info(device)[0], f"memory on {device}"
+    elif device.type == "cpu" and is_mapped:
+        free = free_memory()
+    check_memory(len(pixels), pixels[0].nbytes, free, what)
 
 
 def why_no_cuda() -> str:

@@ -7,6 +7,7 @@ it until whoever receives a report reads them.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,10 +16,11 @@ from torch import Tensor
 from model import VAE, vae_loss
 from utils.data_utils import to_float
 from utils.lr_sched import learning_rate
+from utils.training import processes
 from utils.training.augment import Augmentation
 from utils.training.device import autocast, products_in
 from utils.training.draws import epoch_draws, held_out_noise, hybrid_draws
-from utils.training.hybrids import Hybrids, mixtures
+from utils.training.hybrids import Hybrids, with_hybrids
 
 EVAL_BATCH = 256  # sprites encoded at once: 5 MB as float32 at 40x40
 
@@ -28,7 +30,7 @@ class Config:
     """What training depends on, besides the sprites and the weights that it starts from."""
 
     epochs: int
-    batch_size: int = 256
+    batch_size: int = 256  # of all processes together
     lr: float = 5e-4  # highest learning rate
     min_lr: float = 1e-7  # at the end of the cosine
     warmup_epochs: int = 0
@@ -98,6 +100,7 @@ def train(
         model.encoder.requires_grad_(False)
         posteriors = encode(model, sprites.train)
         sprites = sprites._replace(hybrids=sprites.hybrids._replace(posteriors=posteriors))
+    take_step = partial(train_step, processes.parallel(model), optimizer, config=config)
     weights = {"recon_weight": config.recon_weight, "kl_weight": config.kl_weight}
     val_eps = held_out_noise(config.seed, len(sprites.val), model.latent_size)
     val_eps = val_eps.to(sprites.val.device)
@@ -111,7 +114,7 @@ def train(
         )
         for group in optimizer.param_groups:
             group["lr"] = lr
-        num_steps = train_epoch(model, optimizer, sprites, config, progress, should_stop)
+        num_steps = train_epoch(model, take_step, sprites, config, progress, should_stop)
         if progress.step < num_steps:
             return  # stopped; the progress says where
 
@@ -124,7 +127,7 @@ def train(
 
 def train_epoch(
     model: VAE,
-    optimizer: torch.optim.Optimizer,
+    take_step: Callable[..., Tensor],
     sprites: Parts,
     config: Config,
     progress: Progress,
@@ -132,7 +135,8 @@ def train_epoch(
 ) -> int:
     """Take the steps that are left of an epoch, and return how many it has in all.
 
-    Parameters are those of `train`.
+    Parameters are those of `train`; `take_step` is `train_step` with its model, optimiser and
+    config.
     """
     # Everything random is drawn here, from (seed, epoch) alone: so an epoch can be repeated, and a
     # resumed run needs no generator state. E is the number of steps, B the batch size.
@@ -162,6 +166,8 @@ def train_epoch(
         progress.totals = torch.zeros(2 + model.latent_size)
     progress.totals = progress.totals.to(device)
 
+    # Of several processes each takes its share of a batch, once nothing looks at other sprites.
+    mine, weight = processes.share(eps.shape[1])
     for step in range(progress.step, len(order)):
         if should_stop():
             break
@@ -172,34 +178,27 @@ def train_epoch(
             x = augment(x, uniforms[step], progress.epoch / config.epochs)
         if sprites.hybrids is not None:  # x becomes (B + H, 3, S, S)
             x, posterior = with_hybrids(x, order[step], sprites.hybrids, which[step])
-        progress.totals += train_step(model, optimizer, x, eps[step], config, posterior)
+            posterior = tuple(part[mine] for part in posterior)
+        losses = take_step(x[mine], eps[step, mine], posterior=posterior, weight=weight)
+        progress.totals += processes.mean(losses)
         progress.step = step + 1
     return len(order)
 
 
-def with_hybrids(
-    x: Tensor, order: Tensor, hybrids: Hybrids, which: Tensor
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Return a batch of sprites and hybrids, and the posteriors that it is decoded from."""
-    more, mixed = mixtures(hybrids, which)
-    known = (part[order] for part in hybrids.posteriors)
-    mu, logvar = (torch.cat(parts) for parts in zip(known, mixed, strict=True))
-    return torch.cat([x, more]), (mu, logvar)
-
-
 def train_step(
-    model: VAE,
+    model: torch.nn.Module,
     optimizer: torch.optim.Optimizer,
     x: Tensor,
     eps: Tensor,
     config: Config,
     posterior: tuple[Tensor, Tensor] | None = None,
+    weight: float = 1.0,
 ) -> Tensor:
-    """Take one step of the optimiser on one batch.
+    """Take one step of the optimiser on one batch, or on this process's share of it.
 
     Parameters
     ----------
-    model : VAE
+    model : VAE, or what `processes.parallel` makes of it
     optimizer : torch.optim.Optimizer
     x : Tensor, shape (B, 3, S, S), float32, in [0, 1]
     eps : Tensor, shape (B, latent_size)
@@ -207,11 +206,13 @@ def train_step(
     config : Config
     posterior : (mu, logvar), each of shape (B, latent_size), optional
         What x is decoded from; the encoder says it if left out.
+    weight : float
+        Of the share, in the mean over processes: 1 if all shares are of one size.
 
     Returns
     -------
     Tensor, shape (2 + latent_size,), on the device
-        `loss_vector` of the batch, before the step.
+        `weight` times the `loss_vector`, before the step.
     """
     optimizer.zero_grad(set_to_none=True)
     # Only matrix products run at a lower precision; weights, losses and Adam's state stay fp32.
@@ -221,9 +222,9 @@ def train_step(
         loss, recon_error, kl = vae_loss(
             recon, x, mu, logvar, config.recon_weight, config.kl_weight
         )
-        loss.backward()
+        (weight * loss).backward()
     optimizer.step()
-    return loss_vector(loss, recon_error, kl).detach()
+    return weight * loss_vector(loss, recon_error, kl).detach()
 
 
 def loss_vector(loss: Tensor, recon_error: Tensor, kl: Tensor) -> Tensor:

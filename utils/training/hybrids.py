@@ -1,6 +1,6 @@
 """What the decoder is taught between sprites: hybrids of near pairs, drawn by code.
 
-    hybrids = taught_hybrids(pixels, groups, seed=41, device=device)
+    hybrids = taught_hybrids(sprites, groups, seed=41)
     x, (mu, logvar) = mixtures(hybrids, which)  # of some of them
 
 A squared error knows no answer between two sprites but a cross-fade, and training never decodes a
@@ -37,10 +37,8 @@ class Hybrids(NamedTuple):
     posteriors: tuple[Tensor, Tensor] | None = None  # mu and logvar (N, d) of all training sprites
 
 
-def taught_hybrids(
-    pixels: np.ndarray, groups: np.ndarray, seed: int, device: torch.device
-) -> Hybrids:
-    """Return the hybrids that a run teaches, on a device; says how many they are.
+def taught_hybrids(sprites: Tensor, groups: np.ndarray, seed: int) -> Hybrids:
+    """Return the hybrids that a run teaches, on the device of its sprites; says how many they are.
 
     Parameters are those of `hybrid_pairs`.
 
@@ -49,6 +47,7 @@ def taught_hybrids(
     ValueError
         If there is no pair of two creatures.
     """
+    pixels = sprites.cpu().numpy()
     pairs, left_out = hybrid_pairs(pixels, groups, seed)
     if not len(pairs):
         raise InputError("--hybrids needs sprites of at least two creatures to train on")
@@ -57,7 +56,7 @@ def taught_hybrids(
         f"Hybrids: {len(pictures)} of {len(pairs)} pairs, drawn by code; {len(left_out)} pairs are "
         "left out, to be measured."
     )
-    return Hybrids(torch.from_numpy(pairs).to(device), pictures.to(device))
+    return Hybrids(torch.from_numpy(pairs).to(sprites.device), pictures.to(sprites.device))
 
 
 def hybrid_pairs(
@@ -132,3 +131,13 @@ def mixtures(hybrids: Hybrids, which: Tensor) -> tuple[Tensor, tuple[Tensor, Ten
     t = shares().to(which.device)[which % STEPS, None]  # (n, 1)
     mu, logvar = ((1 - t) * part[first] + t * part[second] for part in hybrids.posteriors)
     return to_float(hybrids.pictures[which]), (mu, logvar)
+
+
+def with_hybrids(
+    x: Tensor, order: Tensor, hybrids: Hybrids, which: Tensor
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Return a batch of sprites and hybrids, and the posteriors that it is decoded from."""
+    more, mixed = mixtures(hybrids, which)
+    known = (part[order] for part in hybrids.posteriors)
+    mu, logvar = (torch.cat(parts) for parts in zip(known, mixed, strict=True))
+    return torch.cat([x, more]), (mu, logvar)

@@ -1,0 +1,69 @@
+"""What a model looks like at an epoch: its pictures, and a table of its errors."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model import VAE
+from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
+from utils.training.engine import Parts, decode, encode, evaluate, psnr, reconstruct
+from utils.training.hybrids import mixtures
+
+COLUMNS = 10  # of a picture
+SCALE = 3  # pixels of a picture per pixel of a sprite
+MEASURED_HYBRIDS = 1000
+
+
+def save_pictures(folder: Path, model: VAE, sprites: Parts, z: Tensor) -> None:
+    """Write ``reconstructions.png``, and ``samples.png`` of latents z from the prior.
+
+    If hybrids were taught, samples halfway between two sprites come first.
+    """
+    rows = []
+    for label, x in (
+        ("held out", sprites.val[:COLUMNS]),
+        ("training", sprites.train[:COLUMNS]),
+        ("training", sprites.train[COLUMNS : 2 * COLUMNS]),
+    ):
+        if len(x):
+            rows += [(label, x), ("reconstruction", reconstruct(model, x))]
+    save_figure(folder / "reconstructions.png", labelled_rows(rows, SCALE))
+    samples = grid(decode(model, z), COLUMNS, SCALE)
+    if sprites.hybrids is not None:
+        first = grid(between(model, sprites, len(z)), COLUMNS, SCALE)
+        titles = "Halfway between two near sprites", "From the prior"
+        samples = join([*map(titled, titles, (first, samples))], align="start")
+    save_figure(folder / "samples.png", samples)
+
+
+def between(model: VAE, sprites: Parts, count: int) -> Tensor:
+    """Return what a model decodes halfway between some pairs whose hybrids it was taught."""
+    pairs = sprites.hybrids.pairs
+    pairs = pairs[torch.linspace(0, len(pairs) - 1, min(count, len(pairs))).long()]
+    mu, _ = encode(model, sprites.train[pairs.flatten()])
+    return decode(model, mu.unflatten(0, pairs.shape).mean(1))
+
+
+def reconstruction_table(model: VAE, sprites: Parts) -> str:
+    """Return how good reconstructions from the mean are, as a small table for the console."""
+    errors = {
+        "training": evaluate(model, sprites.train)[1].item(),
+        "held out": evaluate(model, sprites.val)[1].item(),
+    }
+    if sprites.hybrids is not None:
+        errors["hybrids"] = hybrid_error(model, sprites)
+    lines = [f"{'':10}{'SSE':>10}{'MSE':>10}{'PSNR':>12}"]
+    for label, sse in errors.items():
+        mse = sse / sprites.train[0].numel()
+        lines.append(f"{label:10}{sse:10.2f}{mse:10.5f}{psnr(mse):9.2f} dB")
+    return "\n".join(lines)
+
+
+def hybrid_error(model: VAE, sprites: Parts) -> float:
+    """Return the squared error of hybrids that were taught, the mean over a thousand of them."""
+    hybrids = sprites.hybrids._replace(posteriors=encode(model, sprites.train))
+    count = len(hybrids.pictures)
+    which = torch.linspace(0, count - 1, min(count, MEASURED_HYBRIDS)).long()
+    x, (mu, _) = mixtures(hybrids, which.to(hybrids.pairs.device))
+    return (decode(model, mu) - x).square().flatten(1).sum(1).mean().item()
