@@ -56,7 +56,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     parser.set_defaults(scale=2)
     add = parser.add_argument_group("tests").add_argument
     add("--num_samples", type=integer(1, 10000), default=100, help="number of samples")
-    text = "where samples come from; if left out, the prior, and hybrids if the run was taught any"
+    text = "where samples come from; if left out, what suits the run, and the prior beside it"
     add("--sampler", choices=SAMPLERS, help=text)
     text = "standard deviation of the prior"
     add("--temperature", type=number(0), default=1.0, help=text)
@@ -151,9 +151,9 @@ class Context:
 def main(args: argparse.Namespace) -> None:
     """Measure the model, plot every test, and write all of it."""
     run = open_run(args.run, args.checkpoint)
-    samplers = (args.sampler,) if args.sampler else shown_samplers(run)
-    check_args(args, samplers, run.model.latent_size)
     sprites = run_sprites(run, args.data_path)
+    samplers = (args.sampler,) if args.sampler else shown_samplers(run, len(sprites.names))
+    check_args(args, samplers, run.model.latent_size)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     parts = known_split(run, sprites)
 

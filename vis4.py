@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> None:
     packed = pack_networks(trained, sprites, shown, args.with_encoder)
 
     path = folder / "explorer.html"
-    write_page(path, facts_of(trained, shown), packed)
+    write_page(path, facts_of(trained, shown, len(sprites.names)), packed)
     size = path.stat().st_size
     print(f"The page has {size / 1e6:.1f} MB.")
     if size > LARGEST[args.with_encoder]:
@@ -146,8 +146,9 @@ def pack_networks(
     return packed
 
 
-def facts_of(trained: TrainedRun, shown: Sprites) -> dict:
+def facts_of(trained: TrainedRun, shown: Sprites, num_sprites: int) -> dict:
     """Return what the page knows of the run beside its networks; see facts.js."""
+    is_taught = bool(trained.settings.get("hybrids"))
     mu: Tensor = encode(trained.model, shown.pixels)
     spread = principal_directions(mu.numpy().astype(np.float64))
     name = trained.folder.resolve().name
@@ -171,7 +172,7 @@ def facts_of(trained: TrainedRun, shown: Sprites) -> dict:
             "near": samplers.NUM_NEAR,
             "parents": list(samplers.PARENTS.items()),
             "concentration": samplers.CONCENTRATION,
-            "stretch": samplers.STRETCH,
+            "stretch": samplers.stretch_of(num_sprites, is_taught=is_taught),
             "leastRatio": samplers.LEAST_RATIO,
             "tries": samplers.TRIES,
         },

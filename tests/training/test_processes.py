@@ -86,9 +86,11 @@ def hit(rank, number):
     os.kill(int(Path(f"pid{rank}").read_text()), number)
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_so_many_processes_compute_what_one_does(run_script, workplace, count):
-    arguments = f"{SMALL} --epoch 20 --augment"
+@pytest.mark.parametrize(
+    ("count", "options"), [(2, "--augment"), (4, "--augment"), (2, "--hybrids 2 --init pca")]
+)
+def test_so_many_processes_compute_what_one_does(run_script, workplace, count, options):
+    arguments = f"{SMALL} --epoch 20 {options}"
     expected = alone(run_script, arguments)
     Path("program.py").write_text(PROGRAM)
     code, out, err = run(count, arguments)

@@ -28,18 +28,20 @@ from utils.training.draws import SAMPLER
 from utils.training.engine import encode
 from utils.training.hybrids import hybrid_pairs
 
-# Between sprites the decoder leaves white what is white in one of them, so draws come out small
-# and pale. Latents this much farther from the mean of all sprites make up for it.
+# Between sprites that it memorised a decoder leaves white what is white in one of them, so draws
+# come out small and pale. Latents this much farther from the mean of all sprites make up for it.
 STRETCH = 1.25
+MANY = 10_000  # sprites from which on nothing is memorised (benchmarks/how_many.py)
 
 POSTERIOR_DRAWS = 8  # latents drawn per sprite to fit a mixture to
 GMM_SIZES = (1, 2, 4, 8, 16, 32, 64)
 GMM_TYPES = ("diag", "full")  # of covariance
 GMM_HELD_OUT = 0.2  # share of the creatures that size and type are chosen on
-GMM_MOST = 4096  # sprites that it is fitted to; larger sets are thinned evenly
+GMM_MOST = 4096  # sprites that it is fitted to
 GMM_FLOOR = 1e-3  # added to variances, so that no component shrinks to one sprite
 
 BLOCK = 512  # latents whose distances to all others are in memory at once
+MOST = 20_000  # sprites that are mixed; larger sets are thinned evenly
 NUM_NEAR = 8  # nearest sprites of other creatures that one is mixed with
 PARENTS = {2: 0.5, 3: 0.35, 4: 0.15}  # sprites in a mixture, and how often
 CONCENTRATION = 40.0  # of the Dirichlet weights: those of two are 0.5 +- 0.06
@@ -109,8 +111,7 @@ class Mixture(Sampler):
     @classmethod
     def fit(cls, posteriors, rng):
         """Fit the mixture that `choose_mixture` prefers to all creatures."""
-        step = -(-len(posteriors.mu) // GMM_MOST)
-        posteriors = Posteriors(*(part[::step] for part in posteriors[:3]))
+        posteriors = thinned(posteriors, GMM_MOST)
         everyone = np.ones(len(posteriors.groups), bool)
         size, shape = choose_mixture(posteriors, rng)
         best = fitted_mixture(posterior_draws(posteriors, everyone, rng), size, shape)
@@ -125,7 +126,8 @@ class Mixture(Sampler):
         component = rng.choice(len(self.weights), count, p=self.weights)
         noise = rng.standard_normal((count, self.means.shape[1]))
         spread = np.einsum("nij,nj->ni", self.factors[component], noise)
-        return stretched(self.means[component] + spread, self.weights @ self.means)
+        middle = self.weights @ self.means
+        return middle + STRETCH * (self.means[component] + spread - middle)
 
 
 def choose_mixture(posteriors: Posteriors, rng: np.random.Generator) -> tuple[int, str]:
@@ -161,12 +163,14 @@ class Neighbours(Sampler):
     mu: np.ndarray  # (N, d)
     near: np.ndarray  # (N, k), int: see `near_sprites`
     groups: np.ndarray  # (N,), int
+    stretch: np.ndarray  # one number: see `STRETCH`
 
     @classmethod
     def fit(cls, posteriors, rng):
         """Find the neighbours of each sprite."""
-        mu, groups = posteriors.mu, posteriors.groups
-        return cls(mu, near_sprites(mu, groups), groups)
+        stretch = np.array(stretch_of(len(posteriors.mu), is_taught=len(posteriors.pairs) > 0))
+        mu, _, groups, _ = thinned(posteriors, MOST)
+        return cls(mu, near_sprites(mu, groups), groups, stretch)
 
     def draw(self, rng, count):
         """Draw mixtures until each is far enough from all sprites."""
@@ -180,7 +184,7 @@ class Neighbours(Sampler):
                 chosen = rng.choice(self.near[first], others, replace=False)
                 parents = self.mu[[first, *chosen]]
                 weights = rng.dirichlet(np.full(len(parents), CONCENTRATION))
-                row[:] = stretched(weights @ parents, middle)
+                row[:] = middle + self.stretch * (weights @ parents - middle)
                 if ratio_of_distances(row, self.mu, self.groups) >= LEAST_RATIO:
                     break
         return z
@@ -216,9 +220,11 @@ SAMPLERS: dict[str, type[Sampler]] = {
 }
 
 
-def shown_samplers(run: TrainedRun) -> tuple[str, ...]:
+def shown_samplers(run: TrainedRun, num_sprites: int) -> tuple[str, ...]:
     """Return the samplers whose samples show a run best, the one that suits it first."""
-    return ("hybrids", "prior") if run.settings.get("hybrids") else ("prior",)
+    if run.settings.get("hybrids"):
+        return "hybrids", "prior"
+    return ("neighbours", "prior") if num_sprites >= MANY else ("prior",)
 
 
 def draw_latents(sampler: Sampler, count: int, seed: int) -> torch.Tensor:
@@ -230,9 +236,15 @@ def draw_latents(sampler: Sampler, count: int, seed: int) -> torch.Tensor:
 # ---- what samplers are made of
 
 
-def stretched(z: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Return latents moved away from a point (d,), to `STRETCH` times their distance."""
-    return middle + STRETCH * (z - middle)
+def thinned(posteriors: Posteriors, most: int) -> Posteriors:
+    """Return the posteriors of so many sprites at most, evenly taken, and no pairs."""
+    step = -(-len(posteriors.mu) // most)
+    return Posteriors(*(part[::step] for part in posteriors[:3]))
+
+
+def stretch_of(num_sprites: int, *, is_taught: bool) -> float:
+    """Return by how much mixtures of near sprites are stretched."""
+    return 1.0 if is_taught or num_sprites >= MANY else STRETCH
 
 
 def posterior_draws(
@@ -264,7 +276,9 @@ def near_sprites(mu: np.ndarray, groups: np.ndarray) -> np.ndarray:
         own = np.arange(start, min(start + BLOCK, len(mu)))[:, None]
         squared = cdist(mu[own[:, 0]], mu, "sqeuclidean")
         squared[groups[own] == groups] = np.inf
-        near = squared.argsort(1, kind="stable")[:, :NUM_NEAR]
+        near = squared.argpartition(found.shape[1] - 1, axis=1)[:, : found.shape[1]]
+        order = np.take_along_axis(squared, near, 1).argsort(1, kind="stable")
+        near = np.take_along_axis(near, order, 1)
         found[own[:, 0]] = np.where(np.isinf(np.take_along_axis(squared, near, 1)), own, near)
     return found
 

@@ -214,11 +214,12 @@ def train_step(
     Tensor, shape (2 + latent_size,), on the device
         `weight` times the `loss_vector`, before the step.
     """
+    known = {} if posterior is None else {"posterior": posterior}
     optimizer.zero_grad(set_to_none=True)
     # Only matrix products run at a lower precision; weights, losses and Adam's state stay fp32.
     with products_in(config.precision, x.device.type):
         with autocast(config.precision, x.device.type):
-            recon, mu, logvar = model(x, eps, posterior)
+            recon, mu, logvar = model(x, eps, **known)
         loss, recon_error, kl = vae_loss(
             recon, x, mu, logvar, config.recon_weight, config.kl_weight
         )
