@@ -17,6 +17,7 @@ from utils.training.engine import decode, encode, evaluate
 from utils.training.hybrids import hybrid_pairs
 
 NUM_CLOSEST = 10  # samples to show
+MOST = 5000  # sprites of a part whose reconstructions are measured
 
 
 class Closest(NamedTuple):
@@ -47,10 +48,11 @@ def measure(
     count, seed : int
         Samples of each, and their seed.
     """
-    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, parts)}
+    some = thinned(parts)
+    metrics = {"checkpoint": run.checkpoint.as_posix(), **summarize(run.model, some)}
     if not kinds:
         return metrics, None
-    metrics |= measure_reconstructions(run.model, parts, run.settings)
+    metrics |= measure_reconstructions(run.model, some, run.settings)
     samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
     index = next(iter(known_indices(run, sprites).values()))
     groups = creatures([sprites.names[i] for i in index])
@@ -62,6 +64,16 @@ def measure(
     turned = bool(run.settings.get("augment"))
     metrics["samples"], closest = measure_samples(decoded, parts, groups, turned=turned)
     return metrics, closest
+
+
+def thinned(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return parts of `MOST` sprites at most, evenly taken; prints a line where they are fewer."""
+    some = {}
+    for name, pixels in parts.items():
+        some[name] = pixels[:: -(-len(pixels) // MOST)]
+        if len(some[name]) < len(pixels):
+            print(f"Reconstructions: {len(some[name]):,} of {len(pixels):,} {name} sprites.")
+    return some
 
 
 def halfway(run: TrainedRun, train: Tensor, groups: np.ndarray) -> dict[str, Tensor]:

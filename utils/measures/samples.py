@@ -24,6 +24,8 @@ CUTOFF = 0.94  # a pixel belongs to the sprite if its smallest channel is below 
 RAW_CUTOFF = 0.85  # the same for decoded sprites, whose edges are soft
 LUMINANCE = (0.299, 0.587, 0.114)  # Rec. 601
 COPY_RATIO = 1 / 3  # of squared distances: nearest sprite over nearest sprite of another group
+MOST = 5000  # real sprites whose distributions are compared; larger sets are thinned evenly
+BLOCK = 4096  # sprites that are compared as float at once
 TURNS = 12  # hues that a sprite is compared in, if training turned them
 
 DESCRIPTORS = ("area", "perimeter", "fill", "chroma", "chroma_sd", "luminance_sd", "hue")
@@ -66,9 +68,10 @@ def measure(
         and its seven parts, ``swd`` (see `patches`), ``copies`` (a share) and ``overlap`` (mean
         over pictures).
     """
-    real_descriptors = descriptors(real)
     real_masks = silhouettes(real)
-    real_patches = projections(channels_last(real), real_masks).sum(0)
+    some = slice(None, None, -(-len(real) // MOST))
+    real_descriptors = descriptors(real[some])
+    real_patches = projections(channels_last(real[some]), real_masks[some]).sum(0)
 
     measured = {}
     for name, images in sets.items():
@@ -221,9 +224,11 @@ def nearest_sprites(
     x = channels_last(images).reshape(len(images), -1).astype(np.float32)
     squared = np.full((len(x), len(groups)), np.inf, np.float32)
     for sprites in variants:
-        y = channels_last(sprites).reshape(len(sprites), -1).astype(np.float32)
-        new = np.square(x).sum(1)[:, None] - 2 * x @ y.T + np.square(y).sum(1)
-        squared = np.minimum(squared, np.maximum(new, 0))
+        for start in range(0, len(groups), BLOCK):
+            block = slice(start, start + BLOCK)
+            y = channels_last(sprites[block]).reshape(-1, x.shape[1]).astype(np.float32)
+            new = np.square(x).sum(1)[:, None] - 2 * x @ y.T + np.square(y).sum(1)
+            squared[:, block] = np.minimum(squared[:, block], np.maximum(new, 0))
     nearest = squared.argmin(1)
     least = squared.min(1)
     other = np.where(groups[nearest][:, None] == groups, np.inf, squared).min(1)
