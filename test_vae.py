@@ -152,7 +152,7 @@ def main(args: argparse.Namespace) -> None:
     """Measure the model, plot every test, and write all of it."""
     run = open_run(args.run, args.checkpoint)
     sprites = run_sprites(run, args.data_path)
-    samplers = (args.sampler,) if args.sampler else shown_samplers(run, len(sprites.names))
+    samplers = (args.sampler,) if args.sampler else shown_samplers(run, sprites)
     check_args(args, samplers, run.model.latent_size)
     ends = choose_sprites(sprites, args.sprites, DEFAULT_SPRITES, count=2)
     parts = known_split(run, sprites)

@@ -35,6 +35,7 @@ from utils.training.engine import evaluate
 
 FOLDER = "exp4-Explorer"
 SEED = 41  # of the samples that the page is measured on
+SAMPLED = ("prior", "neighbours")  # by the page
 MEASURED = 250  # sprites of each kind that it is measured on
 SOLVED = (  # what to say of a run that --init solve began
     "This run solved for its last layer: what lies between sprites is noise; "
@@ -71,10 +72,11 @@ def main(args: argparse.Namespace) -> None:
     check_model(trained.model)
     sprites = run_sprites(trained, args.data_path)
     shown = shown_sprites(trained, sprites, args.most)
-    packed = pack_networks(trained, sprites, shown, args.with_encoder)
+    fitted = {kind: samplers.run_sampler(trained, sprites, kind) for kind in SAMPLED}
+    packed = pack_networks(trained, shown, fitted, args.with_encoder)
 
     path = folder / "explorer.html"
-    write_page(path, facts_of(trained, shown, len(sprites.names)), packed)
+    write_page(path, facts_of(trained, shown, float(fitted["neighbours"].stretch)), packed)
     size = path.stat().st_size
     print(f"The page has {size / 1e6:.1f} MB.")
     if size > LARGEST[args.with_encoder]:
@@ -107,14 +109,13 @@ def shown_sprites(trained: TrainedRun, sprites: Sprites, most: int) -> Sprites:
 
 
 def pack_networks(
-    trained: TrainedRun, sprites: Sprites, shown: Sprites, with_encoder: bool
+    trained: TrainedRun, shown: Sprites, fitted: dict[str, samplers.Sampler], with_encoder: bool
 ) -> dict[str, Packed]:
     """Return the networks of the page; prints how near its sprites are to PyTorch's."""
     model = trained.model
     mu = encode(model, shown.pixels)
     draws = {
-        kind: samplers.draw_latents(samplers.run_sampler(trained, sprites, kind), MEASURED, SEED)
-        for kind in ("prior", "neighbours")
+        kind: samplers.draw_latents(sampler, MEASURED, SEED) for kind, sampler in fitted.items()
     }
     some = torch.linspace(0, len(mu) - 1, min(MEASURED, len(mu))).round().long()
     latents = {"reconstructions": mu[some]} | {f"samples, {kind}": z for kind, z in draws.items()}
@@ -146,9 +147,8 @@ def pack_networks(
     return packed
 
 
-def facts_of(trained: TrainedRun, shown: Sprites, num_sprites: int) -> dict:
+def facts_of(trained: TrainedRun, shown: Sprites, stretch: float) -> dict:
     """Return what the page knows of the run beside its networks; see facts.js."""
-    is_taught = bool(trained.settings.get("hybrids"))
     mu: Tensor = encode(trained.model, shown.pixels)
     spread = principal_directions(mu.numpy().astype(np.float64))
     name = trained.folder.resolve().name
@@ -172,7 +172,7 @@ def facts_of(trained: TrainedRun, shown: Sprites, num_sprites: int) -> dict:
             "near": samplers.NUM_NEAR,
             "parents": list(samplers.PARENTS.items()),
             "concentration": samplers.CONCENTRATION,
-            "stretch": samplers.stretch_of(num_sprites, is_taught=is_taught),
+            "stretch": stretch,
             "leastRatio": samplers.LEAST_RATIO,
             "tries": samplers.TRIES,
         },

@@ -189,3 +189,26 @@ def test_the_processes_that_are_tortured_are_found():
         process.communicate(b"\n")
     assert torture_processes.difference([1.0, 2.0], [1.0, 2.2]) == pytest.approx(1 / 11)
     assert torture_processes.difference([1.0], [1.0, 2.0]) == float("inf")
+
+
+def test_the_same_steps_on_more_and_more_monsters(run_script, monkeypatch, tmp_path):
+    import how_many
+
+    monkeypatch.setattr(how_many, "UNSEEN", range(998_000, 998_010))
+    monkeypatch.setattr(how_many, "FIGURE", tmp_path / "how_many.png")
+    monkeypatch.setattr(how_many, "DRAWS", 16)
+    code, out, err = run_script(how_many, "--sizes", 256, 512, "--steps", 2, "--latent_size", 2)
+    assert code == 0, err
+    assert "| 256 |" in out and "| 512 |" in out
+    assert (tmp_path / "how_many.png").stat().st_size > 1000
+    assert run_script(how_many, "--sizes", 998_001)[0] == 2
+
+
+def test_ratios_are_of_the_nearest_two_of_all_blocks(monkeypatch):
+    import how_many
+
+    monkeypatch.setattr(how_many, "BLOCK", 2)
+    sprites = torch.tensor([0, 51, 255, 102, 204], dtype=torch.uint8).reshape(5, 1, 1, 1)
+    samples = torch.tensor([0.0, 0.25, 0.9]).reshape(3, 1, 1, 1)
+    expected = [0, (0.05 / 0.15) ** 2, 1]
+    assert how_many.ratios(samples, sprites).tolist() == pytest.approx(expected, abs=1e-4)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import main
 import test_vae
 import vis1
 import vis2
@@ -168,3 +169,40 @@ def test_metrics_of_samples(script, monkeypatch):
     assert len(active.split(": ")[-1].split()) == dimensions
     assert metrics["measured"]["training"]["sse"][0] > 0
     assert Path("vis/test/nearest.png").exists()
+
+
+# ---- hybrids that a run was taught
+
+
+@pytest.fixture
+def taught(script):
+    """The folder of a small run that was taught hybrids."""
+    small = ("--hidden_size", 32, "--batch_size", 4, "--device", "cpu", "--epoch", 2)
+    sprites = ("--data_path", "monsters:20", "--output_dir", "taught")
+    code, out, err = script(main, *small, *sprites, "--hybrids", 2, "--init", "pca")
+    assert code == 0, err
+    assert "pairs, drawn by code" in out and "\nhybrids " in out
+    (folder,) = Path().glob("taught_*")
+    return folder
+
+
+def test_a_run_that_was_taught_hybrids_shows_them_first(script, taught, monkeypatch):
+    monkeypatch.setattr(test_vae, "MEASURED", 20)
+    code, _, err = script(test_vae, "--run", taught, "--metrics", "--num_samples", 7)
+    assert code == 0, err
+    measured = json.loads(Path("vis/test/metrics.json").read_text())["samples"]
+    names = ["halfway, taught", "halfway, left out", "prior", "hybrids"]
+    assert [name for name in measured if "finished" not in name] == ["held-out sprites", *names]
+    both = Image.open("vis/test/samples.png").size
+    assert script(test_vae, "--run", taught, "--sampler", "hybrids", "--num_samples", 7)[0] == 0
+    assert Image.open("vis/test/samples.png").size[0] < 0.7 * both[0]
+
+
+def test_other_sprites_were_not_taught(script, taught):
+    code, out, err = script(test_vae, "--run", taught, "--data_path", "monsters:30", "--metrics")
+    assert code == 0, err
+    assert "halfway" not in out
+    code, _, err = script(
+        test_vae, "--run", taught, "--data_path", "monsters:30", "--sampler", "hybrids"
+    )
+    assert code == 2 and "not of these sprites" in err

@@ -79,7 +79,10 @@ def load_sprites(
     ValueError
         If there is nothing to read, or some PNG cannot be read; the first few are named.
     """
+    if not str(path):
+        raise InputError("--data_path is empty; name a folder or zip, or 'monsters'")
     if cache is not None:
+        check_cache(cache, path)
         count = num_built_in(str(path))  # which a run writes down in another way than users do
         path = f"{BUILT_IN_SOURCE}:{count}" if count else path
         settings = (path, image_size, tile, background)
@@ -87,8 +90,6 @@ def load_sprites(
         return Sprites(torch.from_numpy(pixels), **rest)
     if background not in ("crop", "keep"):
         raise InputError(f"background {background!r}: 'crop' or 'keep'")
-    if not str(path):
-        raise InputError("--data_path is empty; name a folder or zip, or 'monsters'")
     if count := num_built_in(str(path)):
         if tile is not None:
             raise InputError("--tile cuts a sheet, not the built-in monsters; name one PNG")
@@ -101,6 +102,12 @@ def load_sprites(
     if tile is not None:
         raise InputError(f"--tile cuts a sheet, but {source} is no PNG; name one, or drop --tile")
     return folder_sprites(source, image_size, background)
+
+
+def check_cache(cache: str, path: str | Path) -> None:
+    """Raise ValueError if a cache has no name, or lies among the sprites that it keeps."""
+    if not cache or Path(path).resolve() in (Path(cache).resolve(), *Path(cache).resolve().parents):
+        raise InputError(f"--cache {cache!r}: name a folder of its own, outside --data_path {path}")
 
 
 def as_kept(*settings: object) -> tuple[np.ndarray, dict[str, object]]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 import main
 from utils import data_utils
+from utils.cli import InputError
 from utils.data_utils import load_sprites
 from utils.sprites import cache
 
@@ -175,3 +176,21 @@ def test_a_cache_that_cannot_be_written_is_one_line(train):
     Path("file").touch()
     code, _, err = train("--epoch", 1, "--cache", "file")
     assert code == 2 and "file" in err and err.count("\n") == 1
+
+
+def test_a_cache_among_its_sprites_or_without_a_name_is_refused(sprite_folder):
+    for place in ("", sprite_folder, sprite_folder / "cache"):
+        with pytest.raises(InputError, match="a folder of its own"):
+            load_sprites(sprite_folder, cache=str(place))
+    with pytest.raises(InputError, match="is empty"):
+        load_sprites("", cache="cache")
+
+
+def test_without_locks_nothing_is_kept(sprite_folder, tmp_path, monkeypatch, capsys):
+    def acquire(*_, **__):
+        raise NotImplementedError("no locks")
+
+    monkeypatch.setattr(cache.FileLock, "acquire", acquire)
+    sprites = load_sprites(sprite_folder, cache=str(tmp_path / "kept"))
+    assert len(sprites.names) == 12 and "is not kept (no locks)" in capsys.readouterr().out
+    assert not list((tmp_path / "kept").glob("*.npy"))

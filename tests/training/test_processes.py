@@ -103,6 +103,21 @@ def test_so_many_processes_compute_what_one_does(run_script, workplace, count, o
     assert out.count("Trained epochs 0 to 19") == out.count("Split: 39 to train on") == 1
 
 
+def test_hybrids_of_a_resumed_run_have_the_first_process_s_encoder(run_script, workplace):
+    arguments = f"{SMALL} --epoch 4 --hybrids 2 --init pca --state_period 1"
+    expected = alone(run_script, arguments)
+    Path("program.py").write_text(PROGRAM)
+    folder = Path("output_dir_lr0.0005_epoch4_latent16_hidden32")
+    code, _, err = run_script(main, *arguments.split())
+    assert code == 0, err
+    for path in folder.glob("state_4_*"):  # as if it had been killed in the last epoch
+        path.unlink()
+    code, out, err = run(2, f"--resume {folder}")
+    assert code == 0, err
+    assert "Resuming in epoch 3" in out
+    assert losses(folder)[3] == pytest.approx(expected[3], rel=1e-5)
+
+
 def test_a_signal_to_any_process_stops_all_and_another_number_resumes(run_script, workplace):
     process = start(2, LONG)
     wait_for_a_state(process)

@@ -45,8 +45,7 @@ MOST = 20_000  # sprites that are mixed; larger sets are thinned evenly
 NUM_NEAR = 8  # nearest sprites of other creatures that one is mixed with
 PARENTS = {2: 0.5, 3: 0.35, 4: 0.15}  # sprites in a mixture, and how often
 CONCENTRATION = 40.0  # of the Dirichlet weights: those of two are 0.5 +- 0.06
-# Squared distance to the nearest sprite over that to the nearest of another creature. Below this
-# the decoder would draw a copy of the nearest.
+# Squared distance to the nearest sprite over that to another creature's: below this it is a copy.
 LEAST_RATIO = 0.8
 TRIES = 100  # mixtures to try until one is far enough from all sprites
 
@@ -168,7 +167,8 @@ class Neighbours(Sampler):
     @classmethod
     def fit(cls, posteriors, rng):
         """Find the neighbours of each sprite."""
-        stretch = np.array(stretch_of(len(posteriors.mu), is_taught=len(posteriors.pairs) > 0))
+        memorised = len(posteriors.mu) < MANY and not len(posteriors.pairs)
+        stretch = np.array(STRETCH if memorised else 1.0)
         mu, _, groups, _ = thinned(posteriors, MOST)
         return cls(mu, near_sprites(mu, groups), groups, stretch)
 
@@ -202,7 +202,7 @@ class Taught(Sampler):
     def fit(cls, posteriors, rng):
         """Take the pairs that the run taught."""
         if not len(posteriors.pairs):
-            raise InputError("--sampler hybrids: the run was not trained with --hybrids")
+            raise InputError("--sampler hybrids: the run was taught none, or not of these sprites")
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):
@@ -220,11 +220,16 @@ SAMPLERS: dict[str, type[Sampler]] = {
 }
 
 
-def shown_samplers(run: TrainedRun, num_sprites: int) -> tuple[str, ...]:
+def shown_samplers(run: TrainedRun, sprites: Sprites) -> tuple[str, ...]:
     """Return the samplers whose samples show a run best, the one that suits it first."""
-    if run.settings.get("hybrids"):
+    if is_taught(run, sprites):
         return "hybrids", "prior"
-    return ("neighbours", "prior") if num_sprites >= MANY else ("prior",)
+    return ("neighbours", "prior") if len(sprites.names) >= MANY else ("prior",)
+
+
+def is_taught(run: TrainedRun, sprites: Sprites) -> bool:
+    """Return whether a run was taught hybrids of these very sprites."""
+    return bool(run.settings.get("hybrids")) and "training" in known_indices(run, sprites)
 
 
 def draw_latents(sampler: Sampler, count: int, seed: int) -> torch.Tensor:
@@ -240,11 +245,6 @@ def thinned(posteriors: Posteriors, most: int) -> Posteriors:
     """Return the posteriors of so many sprites at most, evenly taken, and no pairs."""
     step = -(-len(posteriors.mu) // most)
     return Posteriors(*(part[::step] for part in posteriors[:3]))
-
-
-def stretch_of(num_sprites: int, *, is_taught: bool) -> float:
-    """Return by how much mixtures of near sprites are stretched."""
-    return 1.0 if is_taught or num_sprites >= MANY else STRETCH
 
 
 def posterior_draws(
@@ -318,12 +318,12 @@ def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
 
 def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
     """Return the posteriors of the sprites that a run trained on."""
-    part, index = next(iter(known_indices(run, sprites).items()))
+    index = next(iter(known_indices(run, sprites).values()))
     posterior = encode(run.model, sprites.pixels[index])
     mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
     groups = creatures([sprites.names[i] for i in index])
     pairs = NO_PAIRS
-    if run.settings.get("hybrids") and part == "training":
+    if is_taught(run, sprites):
         pairs, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
     return Posteriors(mu, logvar, groups, pairs)
 

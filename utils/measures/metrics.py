@@ -9,7 +9,7 @@ from torch import Tensor
 from model import VAE
 from utils.data_utils import Sprites
 from utils.latents.runs import TrainedRun, known_indices
-from utils.latents.samplers import draw_latents, run_sampler
+from utils.latents.samplers import draw_latents, is_taught, run_sampler
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
 from utils.sprites.names import creatures
@@ -56,7 +56,7 @@ def measure(
     samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
     index = next(iter(known_indices(run, sprites).values()))
     groups = creatures([sprites.names[i] for i in index])
-    decoded = halfway(run, sprites.pixels[index], groups) if run.settings.get("hybrids") else {}
+    decoded = halfway(run, sprites.pixels[index], groups) if is_taught(run, sprites) else {}
     decoded |= {
         kind: decode(run.model, draw_latents(sampler, count, seed))
         for kind, sampler in samplers.items()
@@ -80,10 +80,8 @@ def halfway(run: TrainedRun, train: Tensor, groups: np.ndarray) -> dict[str, Ten
     """Return what a run decodes halfway between the pairs that it was taught, and was not."""
     taught, left_out = hybrid_pairs(train.numpy(), groups, run.settings["seed"])
     mu, _ = encode(run.model, train)
-    return {
-        "halfway, taught": decode(run.model, mu[taught].mean(1)),
-        "halfway, left out": decode(run.model, mu[left_out].mean(1)),
-    }
+    pairs = {"halfway, taught": taught, "halfway, left out": left_out}
+    return {name: decode(run.model, mu[both].mean(1)) for name, both in pairs.items() if len(both)}
 
 
 def summarize(model: VAE, parts: dict[str, Tensor]) -> dict:

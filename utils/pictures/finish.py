@@ -164,13 +164,26 @@ def merged(points: np.ndarray, radius: float) -> np.ndarray:
     return points
 
 
+def grouped(points: np.ndarray, radius: float) -> np.ndarray:
+    """Return colours (n, 3), each replaced by the mean of its group, none wider than two radii."""
+    grouped = np.empty_like(points)
+    left = np.ones(len(points), bool)
+    for index, point in enumerate(points):
+        if left[index]:
+            near = left & (np.square(points - point).sum(1) < radius**2)
+            grouped[near] = points[near].mean(0)
+            left &= ~near
+    return grouped
+
+
 def tidied(picture: np.ndarray, mask: np.ndarray, contrast: float) -> np.ndarray:
     """Return a picture (S, S, 3) with its details, cut out along a mask, on white."""
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
     mean = lab[mask].mean(0)
     factors = contrast * np.array([1, COLOR_CONTRAST, COLOR_CONTRAST])
-    lab[mask] = mean + (merged(lab[mask], ONE_COLOR) - mean) * factors
+    few = grouped(merged(lab[mask], ONE_COLOR), ONE_COLOR)
+    lab[mask] = mean + (few - mean) * factors
     light = mask & (num_inside(mask) < 4) & (lab[..., 0] > RIM_LIGHTNESS)
     lab[light] *= (0, OUTLINE[1], OUTLINE[1])
     lab[light, 0] = OUTLINE[0]

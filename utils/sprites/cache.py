@@ -18,6 +18,7 @@ import numpy as np
 import PIL
 from filelock import FileLock, Timeout
 
+from utils.cli import InputError
 from utils.files import sum_path, verify, write_with_sum
 from utils.sprites.source import folder_paths
 
@@ -29,9 +30,19 @@ def cached(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
 
     One process makes it, others that want the same wait. The pixels are mapped: pages of the file
     that are changed are copied for this process alone.
+
+    Raises
+    ------
+    ValueError
+        If the folder cannot be made.
     """
     path = folder / f"sprites_{key}.npy"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"--cache {folder} cannot be made ({error.strerror}); name another folder"
+        ) from None
     if kept := read(path):
         return kept
     lock = FileLock(path.with_suffix(".lock"))
@@ -40,6 +51,9 @@ def cached(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
     except Timeout:
         print(f"Waiting for another process, which makes {path}.", flush=True)
         lock.acquire()
+    except (NotImplementedError, OSError) as error:  # no locks here, or no right to write
+        print(f"{path} is not kept ({error}).", flush=True)
+        return make()
     try:
         return read(path) or make_file(path, make)
     finally:
@@ -77,7 +91,7 @@ def read(path: Path) -> Kept | None:
 def key_of(*settings: object) -> str:
     """Return a short name for the sprites of a data path, the first of the settings."""
     path = str(settings[0])
-    places = [path, f"{path}.zip", str(Path(path).with_suffix(".json"))]  # see `load_sprites`
+    places = [path, f"{path}.zip", f"{os.path.splitext(path)[0]}.json"]  # see `load_sprites`
     found = filter(os.path.exists, places)
     stamps = [(os.path.abspath(place), stamps_of(Path(place))) for place in found]
     content = json.dumps([stamps, settings, version()], default=str)

@@ -96,11 +96,13 @@ def train(
         Training losses are means over the batches of the epoch, each taken before its step;
         held-out losses are those of the weights at its end, with z drawn as in training.
     """
-    if sprites.hybrids is not None:  # the encoder is fixed, and asked once
+    if sprites.hybrids is not None:
         model.encoder.requires_grad_(False)
+    # From here on all processes have the weights of the first, which alone may have resumed.
+    take_step = partial(train_step, processes.parallel(model), optimizer, config=config)
+    if sprites.hybrids is not None:  # the encoder does not change, and is asked once
         posteriors = encode(model, sprites.train)
         sprites = sprites._replace(hybrids=sprites.hybrids._replace(posteriors=posteriors))
-    take_step = partial(train_step, processes.parallel(model), optimizer, config=config)
     weights = {"recon_weight": config.recon_weight, "kl_weight": config.kl_weight}
     val_eps = held_out_noise(config.seed, len(sprites.val), model.latent_size)
     val_eps = val_eps.to(sprites.val.device)

@@ -50,11 +50,14 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray, seed: int) -> Hybrids:
     pixels = sprites.cpu().numpy()
     pairs, left_out = hybrid_pairs(pixels, groups, seed)
     if not len(pairs):
-        raise InputError("--hybrids needs sprites of at least two creatures to train on")
+        raise InputError(
+            "--hybrids needs two creatures to train on, and all sprites are of one: their names "
+            "begin with one number; rename them, or drop --hybrids"
+        )
     pictures = draw_hybrids(pixels, pairs)
     print(
-        f"Hybrids: {len(pictures)} of {len(pairs)} pairs, drawn by code; {len(left_out)} pairs are "
-        "left out, to be measured."
+        f"Hybrids: {len(pictures)}, {STEPS} of each of {len(pairs)} pairs, drawn by code; "
+        f"{len(left_out)} pairs are left out."
     )
     return Hybrids(torch.from_numpy(pairs).to(sprites.device), pictures.to(sprites.device))
 

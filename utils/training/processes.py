@@ -69,6 +69,7 @@ def joined() -> Iterator[None]:
         if isinstance(error, RuntimeError) and LOST.search(str(error)):
             raise ChildProcessError("another process of this run was killed") from None
         raise
+    dist.barrier()  # none leaves while another may still be at the last exchange
     dist.destroy_process_group()
 
 
