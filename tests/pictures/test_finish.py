@@ -163,5 +163,7 @@ def test_a_nearly_clean_picture_keeps_its_details(sprites):
     finished = finish(soft[nearly])
     assert sse(finished, sprites[nearly]).mean() < 20  # painted anew they would be off by 37
     eyes = sprites[nearly].amax(1) < 70
-    assert (finished.amax(1)[eyes] < 120).float().mean() > 0.97
+    assert (finished.amax(1)[eyes] < 120).float().mean() > 0.95
     assert dark_rim(finished.numpy()) > 0.9
+    raw = num_colors((soft[nearly] * 255).byte().numpy())
+    assert num_colors(finished.numpy()) < 0.4 * raw
