@@ -97,7 +97,7 @@ def test_hybrids_are_drawn_about_halfway_between_taught_pairs(posteriors):
     shares = share[np.arange(200), nearest]
     assert 3 / 8 <= shares.min() < 0.4 < 0.6 < shares.max() <= 5 / 8
     assert len(set(nearest)) > 40
-    with pytest.raises(InputError, match="--hybrids"):
+    with pytest.raises(InputError, match="was taught none"):
         fitted("hybrids", posteriors._replace(pairs=NO_PAIRS))
 
 
