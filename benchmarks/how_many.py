@@ -41,7 +41,7 @@ from utils.training.start import start_as_pca
 
 UNSEEN = range(998_000, 999_000)  # no set below has so many
 FIGURE = Path(__file__).parents[1] / "docs" / "how_many.png"
-BATCH, LR, SEED = 256, 1e-3, 1
+BATCH, LR, SEED = 256, 5e-4, 1
 DRAWS = 500
 SHOWN = 16  # draws in a row of the figure
 BLOCK = 2048  # sprites that draws are compared with at once
