@@ -149,8 +149,9 @@ def chart(rows: list[Row]):
     """Return the figure: the errors over the number of monsters, and draws for each number."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 8), dpi=120, layout="constrained")
-    curves, pictures = figure.subplots(2, 1, height_ratios=(2, 3))
+    heights = 3.6, 0.3 + 9 * len(rows) / SHOWN  # inches; draws are squares
+    figure = Figure(figsize=(9, sum(heights)), dpi=120, layout="constrained")
+    curves, pictures = figure.subplots(2, 1, height_ratios=heights)
     counts = [row.count for row in rows]
     curves.plot(counts, [row.unseen for row in rows], "o-", label="monsters that no run saw")
     curves.plot(counts, [row.training for row in rows], "o-", label="monsters it trained on")
