@@ -22,9 +22,15 @@ from torch import Tensor
 
 from model import VAE, initialize_from_data
 from utils.cli import Parser, integer, run_script
-from utils.data_utils import to_float
 from utils.measures.intervals import markdown
-from utils.measures.samples import COPY_RATIO, RAW_CUTOFF, channels_last, silhouettes
+from utils.measures.patches import distance, projections
+from utils.measures.samples import (
+    COPY_RATIO,
+    RAW_CUTOFF,
+    channels_last,
+    nearest_sprites,
+    silhouettes,
+)
 from utils.pictures.plot import grid, save_chart
 from utils.sprites.many_monsters import draw_chunk, draw_monsters
 from utils.training.draws import prior_noise
@@ -44,7 +50,6 @@ FIGURE = Path(__file__).parents[1] / "docs" / "how_many.png"
 BATCH, LR, SEED = 256, 5e-4, 1
 DRAWS = 500
 SHOWN = 16  # draws in a row of the figure
-BLOCK = 2048  # sprites that draws are compared with at once
 
 
 class Row(NamedTuple):
@@ -118,7 +123,7 @@ def one_size(monsters: Tensor, unseen: Tensor, args) -> Row:
         evaluate(model, monsters[: len(unseen)])[1].item(),
         evaluate(model, unseen)[1].item(),
         patch_distance(samples.numpy(), unseen.numpy()),
-        (ratios(samples, monsters) < COPY_RATIO).float().mean().item(),
+        copies(samples.numpy(), monsters.numpy()),
         seconds,
         samples[:SHOWN],
     )
@@ -126,23 +131,14 @@ def one_size(monsters: Tensor, unseen: Tensor, args) -> Row:
 
 def patch_distance(samples: np.ndarray, real: np.ndarray) -> float:
     """Return the sliced Wasserstein distance of decoded samples from sprites (N, 3, S, S)."""
-    from utils.measures.patches import distance, projections
-
     counts = projections(channels_last(samples), silhouettes(samples, RAW_CUTOFF)).sum(0)
     return distance(counts, projections(channels_last(real), silhouettes(real)).sum(0))
 
 
-def ratios(samples: Tensor, sprites: Tensor) -> Tensor:
-    """Return the squared distance to the nearest sprite over that to the second, for each sample.
-
-    As `measures.samples.nearest_sprites`, for sets of which no copy as float fits into memory.
-    """
-    x = samples.flatten(1)
-    found = torch.full((len(x), 2), torch.inf)
-    for block in sprites.split(BLOCK):
-        distances = torch.cdist(x, to_float(block).flatten(1)).square()
-        found = torch.cat([found, distances], 1).topk(2, dim=1, largest=False).values
-    return found[:, 0] / found[:, 1]
+def copies(samples: np.ndarray, real: np.ndarray) -> float:
+    """Return the share of decoded samples that are copies of a sprite (N, 3, S, S)."""
+    _, ratio = nearest_sprites(samples, [real], np.arange(len(real)))
+    return float((ratio < COPY_RATIO).mean())
 
 
 def chart(rows: list[Row]):

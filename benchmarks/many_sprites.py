@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
+from train_speed import seconds, wait
 
 from model import VAE, initialize_from_data
 from utils.cli import InputError, Parser, integer, run_script
@@ -126,8 +127,8 @@ def speeds(args: argparse.Namespace, cache: str) -> list[str]:
     lines = [line]
     for count, (model, parts) in runs.items():
         step = statistics.median(steps[count])
-        draws = seconds(partial(draw, len(parts.train), config), device)
-        held_out = seconds(partial(evaluate, model, parts.val), device)
+        draws = second_time(partial(draw, len(parts.train), config), device)
+        held_out = second_time(partial(evaluate, model, parts.val), device)
         num_steps = max(1, len(parts.train) // args.batch_size)
         epoch = draws + num_steps * step + held_out
         rate = num_steps * min(args.batch_size, len(parts.train)) / epoch
@@ -160,20 +161,10 @@ def draw(num_sprites: int, config: Config) -> None:
     epoch_draws(0, 0, num_sprites=num_sprites, batch_size=config.batch_size, latent_size=16)
 
 
-def seconds(work, device) -> float:
-    """Return how long a function takes, the second time."""
+def second_time(work, device: torch.device) -> float:
+    """Return how long a function takes when it is called again."""
     work()
-    wait(device)
-    started = time.perf_counter()
-    work()
-    wait(device)
-    return time.perf_counter() - started
-
-
-def wait(device: torch.device) -> None:
-    """Wait for what the device is doing."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return seconds(work, device)
 
 
 if __name__ == "__main__":

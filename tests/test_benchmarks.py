@@ -202,13 +202,3 @@ def test_the_same_steps_on_more_and_more_monsters(run_script, monkeypatch, tmp_p
     assert "| 256 |" in out and "| 512 |" in out
     assert (tmp_path / "how_many.png").stat().st_size > 1000
     assert run_script(how_many, "--sizes", 998_001)[0] == 2
-
-
-def test_ratios_are_of_the_nearest_two_of_all_blocks(monkeypatch):
-    import how_many
-
-    monkeypatch.setattr(how_many, "BLOCK", 2)
-    sprites = torch.tensor([0, 51, 255, 102, 204], dtype=torch.uint8).reshape(5, 1, 1, 1)
-    samples = torch.tensor([0.0, 0.25, 0.9]).reshape(3, 1, 1, 1)
-    expected = [0, (0.05 / 0.15) ** 2, 1]
-    assert how_many.ratios(samples, sprites).tolist() == pytest.approx(expected, abs=1e-4)

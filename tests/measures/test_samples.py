@@ -138,3 +138,13 @@ def test_turned_hues_are_variants(real):
     copies = list(sm.variants(real[:3], turned=True))
     assert len(copies) == 2 * sm.TURNS and len(list(sm.variants(real[:3], turned=False))) == 2
     assert np.array_equal(copies[0], real[:3]) and np.array_equal(copies[1], real[:3, ..., ::-1])
+
+
+def test_ratios_are_of_the_nearest_two_of_all_blocks(monkeypatch):
+    monkeypatch.setattr(sm, "BLOCK", 2)
+    sprites = np.array([0, 51, 255, 102, 204], np.uint8).reshape(5, 1, 1, 1)
+    samples = np.array([0.0, 0.25, 0.9]).reshape(3, 1, 1, 1)
+    expected = [0, (0.05 / 0.15) ** 2, 1]
+    nearest, ratio = sm.nearest_sprites(samples, [sprites], np.arange(5))
+    assert ratio.tolist() == pytest.approx(expected, abs=1e-4)
+    assert nearest[:2].tolist() == [0, 1] and nearest[2] in (2, 4)

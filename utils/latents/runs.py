@@ -26,15 +26,13 @@ from utils.data_utils import (
     load_sprite,
     load_sprites,
     split,
-    to_float,
 )
 from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
 from utils.sprites.names import creatures
 from utils.sprites.near import nearest_others
-
-BLOCK = 4096  # sprites encoded at once: 79 MB as float32 at 40x40
+from utils.training import engine
 
 
 class TrainedRun(NamedTuple):
@@ -228,7 +226,6 @@ def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str
     raise InputError(f"{option} {wanted}: no sprite of this name among {len(names)}; {hint}")
 
 
-@torch.no_grad()
 def encode(model: VAE, pixels: Tensor) -> Tensor:
     """Return the latent means of uint8 sprites, shape (N, latent_size)."""
-    return torch.cat([model.encode(to_float(block))[0] for block in pixels.split(BLOCK)])
+    return engine.encode(model, pixels)[0]

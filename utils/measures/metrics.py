@@ -13,7 +13,7 @@ from utils.latents.samplers import draw_latents, is_taught, run_sampler
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
 from utils.sprites.names import creatures
-from utils.training.engine import decode, encode, evaluate
+from utils.training.engine import decode, evaluate, halfway
 from utils.training.hybrids import hybrid_pairs
 
 NUM_CLOSEST = 10  # samples to show
@@ -56,7 +56,7 @@ def measure(
     samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
     index = next(iter(known_indices(run, sprites).values()))
     groups = creatures([sprites.names[i] for i in index])
-    decoded = halfway(run, sprites.pixels[index], groups) if is_taught(run, sprites) else {}
+    decoded = between(run, sprites.pixels[index], groups) if is_taught(run, sprites) else {}
     decoded |= {
         kind: decode(run.model, draw_latents(sampler, count, seed))
         for kind, sampler in samplers.items()
@@ -76,12 +76,15 @@ def thinned(parts: dict[str, Tensor]) -> dict[str, Tensor]:
     return some
 
 
-def halfway(run: TrainedRun, train: Tensor, groups: np.ndarray) -> dict[str, Tensor]:
+def between(run: TrainedRun, train: Tensor, groups: np.ndarray) -> dict[str, Tensor]:
     """Return what a run decodes halfway between the pairs that it was taught, and was not."""
     taught, left_out = hybrid_pairs(train.numpy(), groups, run.settings["seed"])
-    mu, _ = encode(run.model, train)
     pairs = {"halfway, taught": taught, "halfway, left out": left_out}
-    return {name: decode(run.model, mu[both].mean(1)) for name, both in pairs.items() if len(both)}
+    return {
+        name: halfway(run.model, train, torch.from_numpy(both))
+        for name, both in pairs.items()
+        if len(both)
+    }
 
 
 def summarize(model: VAE, parts: dict[str, Tensor]) -> dict:

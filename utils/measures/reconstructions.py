@@ -18,7 +18,7 @@ from model import VAE, kl_divergence
 from utils.data_utils import to_float
 from utils.measures.intervals import cell, markdown, mean_with_interval
 from utils.training.draws import held_out_noise
-from utils.training.engine import evaluate, psnr, reconstruct
+from utils.training.engine import encode, evaluate, psnr, reconstruct
 
 SSIM_WINDOW = 11  # pixels
 BLOCK = 100  # sprites or latents decoded at once
@@ -209,7 +209,7 @@ def importance_weighted_bound(
 @torch.no_grad()
 def active_dimensions(model: VAE, sprites: Tensor) -> list[int]:
     """Return the latent dimensions whose mean varies over sprites (Burda et al. 2016, 5.2)."""
-    mu = torch.cat([model.encode(to_float(block))[0] for block in sprites.split(1024)])
+    mu, _ = encode(model, sprites)
     return torch.nonzero(mu.var(0) > ACTIVE_VARIANCE).flatten().tolist()
 
 

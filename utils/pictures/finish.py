@@ -166,14 +166,14 @@ def merged(points: np.ndarray, radius: float) -> np.ndarray:
 
 def grouped(points: np.ndarray, radius: float) -> np.ndarray:
     """Return colours (n, 3), each replaced by the mean of its group, none wider than two radii."""
-    grouped = np.empty_like(points)
+    means = np.empty_like(points)
     left = np.ones(len(points), bool)
     for index, point in enumerate(points):
         if left[index]:
             near = left & (np.square(points - point).sum(1) < radius**2)
-            grouped[near] = points[near].mean(0)
+            means[near] = points[near].mean(0)
             left &= ~near
-    return grouped
+    return means
 
 
 def tidied(picture: np.ndarray, mask: np.ndarray, contrast: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from model import VAE
 from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
-from utils.training.engine import Parts, decode, encode, evaluate, psnr, reconstruct
+from utils.training.engine import Parts, decode, encode, evaluate, halfway, psnr, reconstruct
 from utils.training.hybrids import mixtures
 
 COLUMNS = 10  # of a picture
@@ -41,8 +41,7 @@ def between(model: VAE, sprites: Parts, count: int) -> Tensor:
     """Return what a model decodes halfway between some pairs whose hybrids it was taught."""
     pairs = sprites.hybrids.pairs
     pairs = pairs[torch.linspace(0, len(pairs) - 1, min(count, len(pairs))).long()]
-    mu, _ = encode(model, sprites.train[pairs.flatten()])
-    return decode(model, mu.unflatten(0, pairs.shape).mean(1))
+    return halfway(model, sprites.train, pairs)
 
 
 def reconstruction_table(model: VAE, sprites: Parts) -> str:
