@@ -63,9 +63,9 @@ def spoilt(sprites: np.ndarray) -> dict[str, np.ndarray]:
 def hybrids(sprites: np.ndarray, groups: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Return hybrids of some pairs of nearest sprites, by name."""
     from utils.sprites.hybrid import hybrid
-    from utils.sprites.near import near_pairs
+    from utils.training.hybrids import hybrid_pairs
 
-    pairs = near_pairs(sprites, groups, 1)
+    pairs, _ = hybrid_pairs(sprites, groups, seed=0)
     pairs = pairs[np.random.default_rng(0).permutation(len(pairs))[:count]]
     pictures = np.ascontiguousarray(sprites.transpose(0, 2, 3, 1))
     return {

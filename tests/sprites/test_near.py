@@ -36,8 +36,23 @@ def test_fewer_creatures_than_are_asked_for():
     assert near_pairs(PIXELS, np.zeros(6, int), 2).shape == (0, 2)
 
 
-def test_each_pair_comes_once():
-    assert near_pairs(PIXELS, np.arange(6), 1).tolist() == [[0, 1], [1, 5], [2, 3], [3, 4]]
+def test_the_nearest_pairs_are_taken_first_each_once():
+    alone = np.arange(6)
+    # 11 and 12 are as near as 10 and 11, but 11 is in its one pair by then, and so are 30 and 33.
+    assert near_pairs(PIXELS, alone, 1).tolist() == [[0, 1], [2, 3], [4, 5]]
+    expected = [[0, 1], [0, 5], [1, 5], [2, 3], [2, 4], [3, 4]]
+    assert near_pairs(PIXELS, alone, 2).tolist() == expected
+    forms = np.array([7, 7, 3, 3, 5, 9])  # 10 and 11 are one creature, 30 and 33 another
+    assert near_pairs(PIXELS, forms, 1).tolist() == [[0, 2], [1, 5], [3, 4]]
+
+
+def test_no_sprite_is_in_more_pairs_than_allowed():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 3, 4, 4)).astype(np.uint8)
+    pixels[:5] = 128  # near to all others
+    pairs = near_pairs(pixels, np.arange(60), 3)
+    number = np.bincount(pairs.ravel(), minlength=60)
+    assert number.max() == 3 and (number == 3).mean() > 0.9
+    assert len(np.unique(pairs, axis=0)) == len(pairs) and (pairs[:, 0] < pairs[:, 1]).all()
 
 
 def test_blocks_change_nothing(monkeypatch):

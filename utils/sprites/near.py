@@ -1,27 +1,46 @@
 """Which sprites look alike: the nearest other creatures, by the squared error between pixels.
 
-pairs = near_pairs(pixels, groups, count=2)  # (P, 2), each pair once
+pairs = near_pairs(pixels, groups, most=4)  # (P, 2), each pair once
 """
 
 import numpy as np
 
 BLOCK = 256  # sprites whose distances to all others are in memory at once
+CANDIDATES = 100  # nearest sprites among which a sprite finds its pairs
 
 
-def near_pairs(pixels: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """Return the pairs of each sprite and its nearest ones, (P, 2), int, each pair once, in order.
+def near_pairs(pixels: np.ndarray, groups: np.ndarray, most: int) -> np.ndarray:
+    """Return pairs of near sprites of different creatures, (P, 2), int, each once, in order.
+
+    The nearest come first, and a pair is taken if both sprites are in fewer than `most` so far.
+    Without that limit a few plain round sprites, to which most others are near, would be in thirty
+    pairs each.
 
     Parameters
     ----------
     pixels : ndarray, shape (N, 3, S, S), uint8
     groups : ndarray, shape (N,), int
         The creature that each sprite shows.
-    count : int
-        How many other creatures each sprite is paired with: all, if there are fewer.
+    most : int
+        How many pairs a sprite is in: fewer, if its nearest `CANDIDATES` are in enough.
     """
-    near = nearest_others(pixels, groups, count)
+    near = nearest_others(pixels, groups, CANDIDATES)
     own = np.repeat(np.arange(len(pixels)), near.shape[1])
-    return np.unique(np.sort(np.stack([own, near.ravel()], axis=1), axis=1), axis=0)
+    pairs = np.unique(np.sort(np.stack([own, near.ravel()], axis=1), axis=1), axis=0)
+    number = np.zeros(len(pixels), int)
+    taken = np.zeros(len(pairs), bool)
+    for index in np.argsort(squared_errors(pixels, pairs), kind="stable"):
+        pair = pairs[index]
+        if (number[pair] < most).all():
+            taken[index] = True
+            number[pair] += 1
+    return pairs[taken]
+
+
+def squared_errors(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Return the squared error between the two sprites of each pair, (P,), int64, exact."""
+    flat = pixels.reshape(len(pixels), -1).astype(np.int32)
+    return np.array([np.square(flat[i] - flat[j]).sum() for i, j in pairs], np.int64)
 
 
 def nearest_others(
@@ -31,8 +50,10 @@ def nearest_others(
 
     Parameters
     ----------
-    pixels, groups, count
+    pixels, groups
         As in `near_pairs`.
+    count : int
+        How many: all other creatures, if there are fewer.
     of : ndarray, shape (K,), int, optional
         Indices of the sprites whose neighbours are wanted; all if left out.
 

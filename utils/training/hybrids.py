@@ -22,7 +22,7 @@ from utils.sprites.hybrid import hybrid
 from utils.sprites.near import near_pairs
 from utils.sprites.workers import on_all_cores
 
-NEAREST = 2  # other creatures that each sprite is paired with
+NEAREST = 4  # pairs with near sprites that a sprite is in
 STEPS = 7  # hybrids of a pair, at t = 1/8, 2/8, ... 7/8
 LEFT_OUT = 0.1  # share of the pairs that are not taught, to measure what was not
 CHUNK = 25  # pairs per task: half a second
