@@ -45,6 +45,8 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
     add("--split_by", choices=("file", "number"), default="file", help=text)
     text = "mirror, move, bend, recolour and mix sprites at random, less towards the end"
     add("--augment", action=argparse.BooleanOptionalAction, default=False, help=text)
+    text = "mirror half of the sprites at random, and no more"
+    add("--mirror", action=argparse.BooleanOptionalAction, default=False, help=text)
 
 
 def get_args_parser() -> argparse.ArgumentParser:
@@ -187,8 +189,9 @@ def check_args(args: argparse.Namespace) -> None:
         raise InputError(f"--warmup_epochs {args.warmup_epochs} must be below --epoch {args.epoch}")
     if args.min_lr > args.lr and "min_lr" in args.typed:
         raise InputError(f"--min_lr {args.min_lr} must not be above --lr {args.lr}")
-    if args.hybrids and args.augment:
-        raise InputError("--hybrids and --augment: hybrids are of sprites as they are; drop one")
+    if args.hybrids and (args.augment or args.mirror):
+        option = "--augment" if args.augment else "--mirror"
+        raise InputError(f"--hybrids and {option}: hybrids are of sprites as they are; drop one")
     if args.hybrids and not args.weights and args.init not in ("pca", "solve"):
         raise InputError(
             f"--hybrids keeps the encoder as it starts, and that of --init {args.init} is random; "
@@ -217,7 +220,7 @@ def kept_epochs(args: argparse.Namespace) -> set[int]:
 
 def config_of(args: argparse.Namespace) -> "Config":
     """Return what training depends on, from resolved arguments."""
-    from utils.training.augment import Augmentation
+    from utils.training.augment import MIRROR, Augmentation
     from utils.training.engine import Config
 
     return Config(
@@ -229,7 +232,7 @@ def config_of(args: argparse.Namespace) -> "Config":
         recon_weight=args.recon_weight,
         kl_weight=args.kl_weight,
         precision=args.precision,
-        augmentation=Augmentation() if args.augment else None,
+        augmentation=Augmentation() if args.augment else MIRROR if args.mirror else None,
         hybrids=args.hybrids,
         seed=args.seed,
     )

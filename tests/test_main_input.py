@@ -29,6 +29,8 @@ from .test_main import FOLDER, states
         (("--min_lr", 1), "--min_lr 1.0 must not be above --lr 0.0005"),
         (("--epoch", 5, "--warmup_epochs", 5), "--warmup_epochs 5 must be below --epoch 5"),
         (("--epoch", 5, "--save_epochs", 2, 5), "--save_epochs 5: the last epoch is 4"),
+        (("--hybrids", 2, "--init", "pca", "--mirror"), "--hybrids and --mirror: hybrids are"),
+        (("--hybrids", 2), "--hybrids keeps the encoder as it starts, and that of --init data"),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),
         (("--epochs", 3), "unrecognized arguments: --epochs"),

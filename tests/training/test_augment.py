@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from utils.training.augment import (
+    MIRROR,
     Augmentation,
     Uniforms,
     faded,
@@ -52,6 +53,14 @@ def test_no_strength_changes_nothing(x, uniforms):
 def test_each_strength_changes_something_alone(x, uniforms, name):
     strengths = NOTHING._replace(**{name: 30 if name == "rotate" else 1})
     assert not torch.equal(strengths(x, uniforms), x)
+
+
+def test_mirror_alone_takes_one_number_and_never_fades(x):
+    assert MIRROR.num_uniforms == 1
+    uniforms = torch.tensor([0.0, 0.49, 0.5, 0.9, 0.1])[:, None]
+    expected = torch.stack([x[0].flip(2), x[1].flip(2), x[2], x[3], x[4].flip(2)])
+    for done in (0.0, 0.9):
+        assert torch.equal(MIRROR(x, uniforms, done), expected)
 
 
 def test_mirror_twice_is_the_sprite(x):

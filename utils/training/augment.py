@@ -54,7 +54,7 @@ class Augmentation(NamedTuple):
     @property
     def num_uniforms(self) -> int:
         """How many random numbers a sprite takes."""
-        return len(Uniforms._fields) + 2 * KNOTS * KNOTS
+        return len(Uniforms._fields) + 2 * KNOTS * KNOTS if any(self[1:]) else 1
 
     def __call__(self, x: Tensor, uniforms: Tensor, done: float = 0.0) -> Tensor:
         """Return sprites mirrored, moved, bent and recoloured as the uniforms say.
@@ -73,6 +73,8 @@ class Augmentation(NamedTuple):
         -------
         Tensor, shape (B, 3, S, S), float32, in [0, 1]
         """
+        if not any(self[1:]):  # a mirrored sprite is as good as any, so nothing fades
+            return torch.where(uniforms[:, :1, None, None] < self.mirror, x.flip(3), x)
         most = faded(self, done)
         singles, knots = uniforms.tensor_split([len(Uniforms._fields)], 1)
         u = Uniforms(*singles.unbind(1))
@@ -90,6 +92,9 @@ class Augmentation(NamedTuple):
             bend=F.interpolate(knots, x.shape[-2:], mode="bicubic", align_corners=True),
         )
         return turn_hue(moved, 2 * math.pi * u.turn * (u.is_turned < most.hue))
+
+
+MIRROR = Augmentation(0.5, *[0.0] * (len(Augmentation._fields) - 1))
 
 
 def faded(strengths: Augmentation, done: float) -> Augmentation:

@@ -26,12 +26,16 @@ RECIPES = {
         "epoch": 1000,
     },
     # New monsters: of a set too large to memorise, so that what lies between them is one as well.
+    # Many latents and little KL, because there is much to tell apart.
     "prior": {
         "data_path": "monsters:100000",
-        "latent_size": 32,
+        "mirror": True,
+        "latent_size": 128,
+        "kl_weight": 0.1,
         "init": "pca",
         "lr": 1e-3,
-        "epoch": 50,
+        "warmup_epochs": 1,
+        "epoch": 70,
     },
     # Sharp reconstructions at once: the start has 43 dB, and a higher rate would spoil it.
     "fast": {"init": "solve", "batch_size": 64, "lr": 5e-6, "epoch": 10},
