@@ -34,7 +34,6 @@ RECIPES = {
         "kl_weight": 0.1,
         "init": "pca",
         "lr": 1e-3,
-        "warmup_epochs": 1,
         "epoch": 70,
     },
     # Sharp reconstructions at once: the start has 43 dB, and a higher rate would spoil it.
