@@ -21,6 +21,7 @@ from torch import Tensor
 from utils.cli import InputError, integer, looking_parser, number, run_script
 from utils.data_utils import Sprites, to_uint8
 from utils.latents.interpolation import manifold, path, plane, traverse
+from utils.latents.kept import run_sampler
 from utils.latents.runs import (
     Chosen,
     TrainedRun,
@@ -30,7 +31,7 @@ from utils.latents.runs import (
     open_run,
     run_sprites,
 )
-from utils.latents.samplers import SAMPLERS, draw_latents, run_sampler, shown_samplers
+from utils.latents.samplers import SAMPLERS, draw_latents, shown_samplers
 from utils.measures.metrics import Closest, measure
 from utils.pictures.album import Album
 from utils.pictures.finish import finisher

@@ -1,18 +1,13 @@
 """Where to draw new latents: from the prior, or close to the encoded training sprites.
 
-    sampler = run_sampler(run, sprites, "neighbours")  # kept as checkpoint_999_neighbours.npz
     z = draw_latents(sampler, 100, seed=41)
 
 A VAE learns to decode where its encoder puts sprites, which is a small part of the prior. To add a
-sampler, write a class like the ones here and give it a row in `SAMPLERS`.
+sampler, write a class like the ones here and give it a row in `SAMPLERS`. The samplers of a run
+come from `kept`.
 """
 
-import hashlib
-import io
-import sys
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -21,12 +16,8 @@ from scipy.spatial.distance import cdist
 
 from utils.cli import InputError
 from utils.data_utils import Sprites
-from utils.files import write_whole
 from utils.latents.runs import TrainedRun, known_indices
-from utils.sprites.names import creatures
 from utils.training.draws import SAMPLER
-from utils.training.engine import encode
-from utils.training.hybrids import hybrid_pairs
 
 # Between sprites that it memorised a decoder leaves white what is white in one of them, so draws
 # come out small and pale. Latents this much farther from the mean of all sprites make up for it.
@@ -167,10 +158,14 @@ class Neighbours(Sampler):
     @classmethod
     def fit(cls, posteriors, rng):
         """Find the neighbours of each sprite."""
-        memorised = len(posteriors.mu) < MANY and not len(posteriors.pairs)
-        stretch = np.array(STRETCH if memorised else 1.0)
         mu, _, groups, _ = thinned(posteriors, MOST)
-        return cls(mu, near_sprites(mu, groups), groups, stretch)
+        near = near_sprites(mu, groups)
+        stretch = 1.0 if len(posteriors.pairs) else STRETCH  # mixtures that were taught keep theirs
+        if len(posteriors.mu) >= MANY:  # as far from the mean as sprites are, not to be plainer
+            offset = mu - mu.mean(0)
+            halfway = (offset + offset[near[:, 0]]) / 2
+            stretch = np.linalg.norm(offset, axis=1).sum() / np.linalg.norm(halfway, axis=1).sum()
+        return cls(mu, near, groups, np.array(stretch))
 
     def draw(self, rng, count):
         """Draw mixtures until each is far enough from all sprites."""
@@ -289,62 +284,3 @@ def ratio_of_distances(z: np.ndarray, mu: np.ndarray, groups: np.ndarray) -> flo
     first = squared.argmin()
     others = squared[groups != groups[first]]
     return float(squared[first] / max(others.min(), 1e-12)) if len(others) else 1.0
-
-
-# ---- samplers of a run, on disk
-
-
-def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
-    """Return a sampler for a run: the one kept beside its weights, or else a newly fitted one.
-
-    Parameters
-    ----------
-    run : TrainedRun
-    sprites : Sprites
-        The sampler is fitted to those that the run trained on.
-    kind : str
-        A key of `SAMPLERS`.
-    """
-    posteriors = encoded(run, sprites)
-    digest = hashlib.sha256(b"".join(part.tobytes() for part in posteriors)).hexdigest()
-    path = run.checkpoint.with_name(f"{run.checkpoint.stem}_{kind}.npz")
-    sampler = load_sampler(path, kind, digest)
-    if sampler is None:
-        sampler = SAMPLERS[kind].fit(posteriors, np.random.default_rng(0))
-        if kind != "prior":  # which has nothing worth keeping
-            save_sampler(path, sampler, digest)
-    return sampler
-
-
-def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
-    """Return the posteriors of the sprites that a run trained on."""
-    index = next(iter(known_indices(run, sprites).values()))
-    posterior = encode(run.model, sprites.pixels[index])
-    mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
-    groups = creatures([sprites.names[i] for i in index])
-    pairs = NO_PAIRS
-    if is_taught(run, sprites):
-        pairs, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
-    return Posteriors(mu, logvar, groups, pairs)
-
-
-def save_sampler(path: Path, sampler: Sampler, digest: str) -> None:
-    """Write a sampler and the digest of what it was fitted to; print why if that fails."""
-    buffer = io.BytesIO()
-    np.savez(buffer, fitted_to=np.array(digest), **sampler.arrays())
-    try:
-        write_whole(path, buffer.getvalue())
-    except OSError as error:
-        print(f"The sampler is not kept: {path} ({error.strerror}).", file=sys.stderr)
-
-
-def load_sampler(path: Path, kind: str, digest: str) -> Sampler | None:
-    """Return the sampler in a file, or None if there is none that was fitted to the same."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
-        if str(arrays.pop("fitted_to")) != digest:
-            return None
-        return SAMPLERS[kind](**arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
-        return None  # damaged, or written by another version

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from model import VAE
 from utils.data_utils import Sprites
+from utils.latents.kept import run_sampler
 from utils.latents.runs import TrainedRun, known_indices
-from utils.latents.samplers import draw_latents, is_taught, run_sampler
+from utils.latents.samplers import draw_latents, is_taught
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
 from utils.sprites.names import creatures

@@ -1,0 +1,76 @@
+"""The samplers of a run: fitted to its training sprites, and kept beside its weights.
+
+sampler = run_sampler(run, sprites, "neighbours")  # kept as checkpoint_999_neighbours.npz
+"""
+
+import hashlib
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from utils.data_utils import Sprites
+from utils.files import write_whole
+from utils.latents.runs import TrainedRun, known_indices
+from utils.latents.samplers import NO_PAIRS, SAMPLERS, Posteriors, Sampler, is_taught
+from utils.sprites.names import creatures
+from utils.training.engine import encode
+from utils.training.hybrids import hybrid_pairs
+
+
+def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
+    """Return a sampler for a run: the one kept beside its weights, or else a newly fitted one.
+
+    Parameters
+    ----------
+    run : TrainedRun
+    sprites : Sprites
+        The sampler is fitted to those that the run trained on.
+    kind : str
+        A key of `SAMPLERS`.
+    """
+    posteriors = encoded(run, sprites)
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in posteriors)).hexdigest()
+    path = run.checkpoint.with_name(f"{run.checkpoint.stem}_{kind}.npz")
+    sampler = load_sampler(path, kind, digest)
+    if sampler is None:
+        sampler = SAMPLERS[kind].fit(posteriors, np.random.default_rng(0))
+        if kind != "prior":  # which has nothing worth keeping
+            save_sampler(path, sampler, digest)
+    return sampler
+
+
+def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
+    """Return the posteriors of the sprites that a run trained on."""
+    index = next(iter(known_indices(run, sprites).values()))
+    posterior = encode(run.model, sprites.pixels[index])
+    mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
+    groups = creatures([sprites.names[i] for i in index])
+    pairs = NO_PAIRS
+    if is_taught(run, sprites):
+        pairs, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
+    return Posteriors(mu, logvar, groups, pairs)
+
+
+def save_sampler(path: Path, sampler: Sampler, digest: str) -> None:
+    """Write a sampler and the digest of what it was fitted to; print why if that fails."""
+    buffer = io.BytesIO()
+    np.savez(buffer, fitted_to=np.array(digest), **sampler.arrays())
+    try:
+        write_whole(path, buffer.getvalue())
+    except OSError as error:
+        print(f"The sampler is not kept: {path} ({error.strerror}).", file=sys.stderr)
+
+
+def load_sampler(path: Path, kind: str, digest: str) -> Sampler | None:
+    """Return the sampler in a file, or None if there is none that was fitted to the same."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        if str(arrays.pop("fitted_to")) != digest:
+            return None
+        return SAMPLERS[kind](**arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None  # damaged, or written by another version
