@@ -33,8 +33,8 @@ RECIPES = {
         "latent_size": 128,
         "kl_weight": 0.1,
         "init": "pca",
-        "lr": 1e-3,
-        "epoch": 70,
+        "lr": 4e-4,
+        "epoch": 60,
     },
     # Sharp reconstructions at once: the start has 43 dB, and a higher rate would spoil it.
     "fast": {"init": "solve", "batch_size": 64, "lr": 5e-6, "epoch": 10},
