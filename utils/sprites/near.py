@@ -39,8 +39,8 @@ def near_pairs(pixels: np.ndarray, groups: np.ndarray, most: int) -> np.ndarray:
 
 def squared_errors(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Return the squared error between the two sprites of each pair, (P,), int64, exact."""
-    flat = pixels.reshape(len(pixels), -1).astype(np.int32)
-    return np.array([np.square(flat[i] - flat[j]).sum() for i, j in pairs], np.int64)
+    errors = (np.square(pixels[i].astype(np.int32) - pixels[j]).sum() for i, j in pairs)
+    return np.fromiter(errors, np.int64, len(pairs))
 
 
 def nearest_others(

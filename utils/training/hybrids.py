@@ -19,6 +19,7 @@ from torch import Tensor
 from utils.cli import InputError
 from utils.data_utils import to_float
 from utils.sprites.hybrid import hybrid
+from utils.sprites.memory import empty_pixels
 from utils.sprites.near import near_pairs
 from utils.sprites.workers import on_all_cores
 
@@ -95,11 +96,13 @@ def draw_hybrids(pixels: np.ndarray, pairs: np.ndarray) -> Tensor:
 
     Raises
     ------
+    ValueError
+        If they need more memory than there is.
     ChildProcessError
         If a worker dies.
     """
     side = pixels.shape[-1]
-    pictures = np.empty((len(pairs), STEPS, 3, side, side), np.uint8)
+    pictures = empty_pixels(len(pairs) * STEPS, side).reshape(-1, STEPS, 3, side, side)
     starts = range(0, len(pairs), CHUNK)
     chunks = (pixels[pairs[start : start + CHUNK]] for start in starts)
     work = partial(draw_chunk, shares=shares().tolist())
