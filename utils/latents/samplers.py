@@ -41,7 +41,7 @@ LEAST_RATIO = 0.8
 TRIES = 100  # mixtures to try until one is far enough from all sprites
 
 NO_PAIRS = np.empty((0, 2), int)
-MIDDLE = (3 / 8, 5 / 8)  # share of the second of two sprites: nearer to one it would be a copy
+MIDDLE = (7 / 16, 9 / 16)  # share of the second of two sprites: nearer to one it may be a copy
 
 
 class Posteriors(NamedTuple):

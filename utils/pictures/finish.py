@@ -39,12 +39,12 @@ SAME_COLOR_STEPS = 3
 ONE_COLOR = 9.0  # distance below which two of its colours are one
 # Least squares shrinks deviations from the mean, most those of colour. The factor on them is 1 plus
 # the first times 1 - edge, and for a and b the second times that.
-CONTRAST = 1.3
+CONTRAST = 1.0
 COLOR_CONTRAST = 1.3
 RIM_LIGHTNESS = 45.0  # highest L of a rim; a lighter one becomes an outline
 
 # Shape, by darkness: 1 - the smallest channel, so that only white has 0.
-UNSHARP, UNSHARP_BLUR = 1.0, 2.0  # strength, and blur in pixels, of a mask that lifts out limbs
+UNSHARP, UNSHARP_BLUR = 2.0, 2.0  # strength, and blur in pixels, of a mask that lifts out limbs
 WEAK, STRONG = 0.23, 0.43  # darkness of pixels that may belong to the shape, and that surely do
 SURE = 0.6  # darkness of a pixel that is kept although only one neighbour is inside
 NOTCH = 0.15  # darkness from which a pixel with three neighbours inside is inside

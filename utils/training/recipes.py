@@ -23,7 +23,7 @@ RECIPES = {
         "kl_weight": 0.01,
         "batch_size": 64,
         "lr": 4e-3,
-        "epoch": 1000,
+        "epoch": 600,
     },
     # New monsters: of a set too large to memorise, so that what lies between them is one as well.
     # Many latents and little KL, because there is much to tell apart.
@@ -34,7 +34,7 @@ RECIPES = {
         "kl_weight": 0.1,
         "init": "pca",
         "lr": 4e-4,
-        "epoch": 60,
+        "epoch": 50,
     },
     # Sharp reconstructions at once: the start has 43 dB, and a higher rate would spoil it.
     "fast": {"init": "solve", "batch_size": 64, "lr": 5e-6, "epoch": 10},
