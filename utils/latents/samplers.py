@@ -201,8 +201,10 @@ class Taught(Sampler):
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):
-        """Draw a pair for each latent, and its place between the two."""
-        first, second = self.mu[rng.choice(self.pairs, count)].swapaxes(0, 1)
+        """Draw a pair for each latent, none again before all were, and its place between the two."""
+        rounds = -(-count // len(self.pairs))
+        order = [rng.permutation(len(self.pairs)) for _ in range(rounds)]
+        first, second = self.mu[self.pairs[np.concatenate(order)[:count]]].swapaxes(0, 1)
         share = rng.uniform(*MIDDLE, (count, 1))
         return (1 - share) * first + share * second
 
