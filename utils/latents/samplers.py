@@ -201,7 +201,7 @@ class Taught(Sampler):
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):
-        """Draw a pair for each latent, none again before all were, and its place between the two."""
+        """Draw pairs, none again before all were, and a place between the two of each."""
         rounds = -(-count // len(self.pairs))
         order = [rng.permutation(len(self.pairs)) for _ in range(rounds)]
         first, second = self.mu[self.pairs[np.concatenate(order)[:count]]].swapaxes(0, 1)
