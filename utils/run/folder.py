@@ -230,8 +230,8 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
         raise InputError(
             f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
         )
-    saved.setdefault("background", "keep")  # as it was when there was no such argument
-    saved.setdefault("hybrids", 0)
+    # As it was when there were no such arguments.
+    saved = {"background": "keep", "hybrids": 0, "mirror": False} | saved
     check_saved(saved, args, parser, folder / "args.json")
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
     return Namespace(**vars(args) | kept | {"resume": args.resume}), folder
