@@ -1,6 +1,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -15,7 +16,9 @@ from utils.data_utils import (
     split,
     to_float,
 )
+from utils.latents import runs
 from utils.latents.runs import (
+    TrainedRun,
     choose_corners,
     choose_sprites,
     encode,
@@ -83,7 +86,9 @@ def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
     sprites = Sprites(pixels, names, "", [])
 
     def corners(near, default=(0, 1, 2, 3)):
-        return choose_corners(sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
+        return choose_corners(run, sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
+
+    run = TrainedRun(None, tmp_path, tmp_path, {})
 
     assert corners("1A.png") == [10, 12, 30, 90] == corners("0")
     assert corners("3B.png") == [33, 12, 11, 90] or corners("3B.png") == [33, 12, 90, 11]
@@ -93,7 +98,21 @@ def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
     with pytest.raises(ValueError, match="--near 7: there are 6 sprites"):
         corners("7")
     with pytest.raises(ValueError, match="of 3 other creatures there are 1"):
-        choose_corners(Sprites(pixels[:4], names[:4], "", []), None, "0", ())
+        choose_corners(run, Sprites(pixels[:4], names[:4], "", []), None, "0", ())
+
+
+def test_corners_are_first_those_that_a_run_was_taught(tmp_path, monkeypatch):
+    pixels = torch.tensor([10, 11, 12, 13, 90, 80], dtype=torch.uint8)
+    pixels = pixels[:, None, None, None].expand(6, 3, 4, 4)
+    sprites = Sprites(pixels, [f"{i}.png" for i in range(6)], "", [])
+    run = TrainedRun(None, tmp_path, tmp_path, {"hybrids": 2, "seed": 1})
+    known = {"training": torch.tensor([5, 4, 0, 1, 2])}
+    monkeypatch.setattr(runs, "known_indices", lambda run, sprites: known)
+    monkeypatch.setattr(runs, "hybrid_pairs", lambda *_: (np.array([[1, 2], [2, 0], [3, 4]]), None))
+    corners = choose_corners(run, sprites, None, "0", ())
+    assert corners.pixels[:, 0, 0, 0].tolist() == [10, 80, 90, 11]
+    corners = choose_corners(run, sprites, None, "3", ())  # which was held out
+    assert corners.pixels[:, 0, 0, 0].tolist() == [13, 12, 11, 10]
 
 
 def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,8 +32,9 @@ from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
 from utils.sprites.names import creatures
-from utils.sprites.near import nearest_others
+from utils.sprites.near import nearest_others, squared_errors
 from utils.training import engine
+from utils.training.hybrids import hybrid_pairs
 
 
 class TrainedRun(NamedTuple):
@@ -173,9 +175,15 @@ def choose_sprites(
 
 
 def choose_corners(
-    sprites: Sprites, wanted: list[str] | None, near: str | None, default: tuple[int, ...]
+    run: TrainedRun,
+    sprites: Sprites,
+    wanted: list[str] | None,
+    near: str | None,
+    default: tuple[int, ...],
 ) -> Chosen:
     """Return four sprites: `choose_sprites`, or one and its three nearest other creatures.
+
+    Those come first whose hybrids with it the run was taught.
 
     Raises
     ------
@@ -192,9 +200,23 @@ def choose_corners(
     (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
     if len(indices) < 3:
         raise InputError(f"--near {near}: of 3 other creatures there are {len(indices)}")
+    own = sprites.names.index(name) if name in sprites.names else len(everyone) - 1
+    pairs = np.array([pair for pair in taught_pairs(run, sprites) if own in pair], int)
+    partners = pairs[np.argsort(squared_errors(everyone, pairs), kind="stable")].ravel()
+    indices = list(dict.fromkeys([*partners[partners != own], *indices]))[:3]
     return with_captions(
         sprites, [(pixels, name), *((sprites.pixels[i], sprites.names[i]) for i in indices)]
     )
+
+
+def taught_pairs(run: TrainedRun, sprites: Sprites) -> np.ndarray:
+    """Return the pairs of sprites whose hybrids a run was taught, (P, 2), int; often none."""
+    index = known_indices(run, sprites).get("training")
+    if index is None or not run.settings.get("hybrids"):
+        return np.empty((0, 2), int)
+    groups = creatures([sprites.names[i] for i in index])
+    taught, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
+    return np.asarray(index)[taught]
 
 
 def with_captions(sprites: Sprites, found: list[tuple[Tensor, str]]) -> Chosen:
