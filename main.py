@@ -45,7 +45,7 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
     add("--split_by", choices=("file", "number"), default="file", help=text)
     text = "mirror, move, bend, recolour and mix sprites at random, less towards the end"
     add("--augment", action=argparse.BooleanOptionalAction, default=False, help=text)
-    text = "mirror half of the sprites at random, and no more"
+    text = "mirror half of the sprites at random, and no more; --augment does so too"
     add("--mirror", action=argparse.BooleanOptionalAction, default=False, help=text)
 
 
@@ -124,6 +124,7 @@ def main(args: argparse.Namespace) -> None:
     from utils.run.recorder import Run, opened, recorder_of
     from utils.training.device import choose_device, choose_precision
     from utils.training.engine import Progress, new_optimizer, train
+    from utils.training.hybrids import digest_of
 
     # Sprites: one uint8 tensor, split in two, on the device.
     device, device_line = choose_device(processes.own_device(args.device))
@@ -143,6 +144,8 @@ def main(args: argparse.Namespace) -> None:
     # Training: nothing was written before this line.
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
     settings["sprites_sha256"] = fingerprint(prints)
+    if args.hybrids:
+        settings["pairs_sha256"] = digest_of(sprites.hybrids.pairs.cpu().numpy())
     conditions = state.conditions(device, config.augmentation)
     run = Run(
         folder=folder,

@@ -159,7 +159,7 @@ def main(args: argparse.Namespace) -> None:
     parts = known_split(run, sprites)
 
     # Numbers first, because some pictures show them.
-    kinds = ("prior", *samplers) if args.metrics else ()
+    kinds = tuple(dict.fromkeys(("prior", *samplers))) if args.metrics else ()
     metrics, closest = measure(run, sprites, parts, kinds=kinds, count=MEASURED, seed=args.seed)
 
     # Every test that applies is plotted before anything is written.

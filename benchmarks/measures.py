@@ -61,7 +61,7 @@ def spoilt(sprites: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def hybrids(sprites: np.ndarray, groups: np.ndarray, count: int) -> dict[str, np.ndarray]:
-    """Return hybrids of some pairs of nearest sprites, by name."""
+    """Return hybrids of some pairs that a run would be taught, by name."""
     from utils.sprites.hybrid import hybrid
     from utils.training.hybrids import hybrid_pairs
 

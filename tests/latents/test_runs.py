@@ -25,8 +25,10 @@ from utils.latents.runs import (
     known_split,
     open_run,
     run_sprites,
+    taught_pairs,
 )
 from utils.run.checkpoint import save_weights
+from utils.training.hybrids import digest_of
 
 
 @pytest.fixture
@@ -105,14 +107,24 @@ def test_corners_are_first_those_that_a_run_was_taught(tmp_path, monkeypatch):
     pixels = torch.tensor([10, 11, 12, 13, 90, 80], dtype=torch.uint8)
     pixels = pixels[:, None, None, None].expand(6, 3, 4, 4)
     sprites = Sprites(pixels, [f"{i}.png" for i in range(6)], "", [])
-    run = TrainedRun(None, tmp_path, tmp_path, {"hybrids": 2, "seed": 1})
+    pairs = np.array([[1, 2], [2, 0], [3, 4]])  # of the training sprites
+    settings = {"hybrids": 2, "seed": 1, "pairs_sha256": digest_of(pairs)}
+    run = TrainedRun(None, tmp_path, tmp_path, settings)
     known = {"training": torch.tensor([5, 4, 0, 1, 2])}
     monkeypatch.setattr(runs, "known_indices", lambda run, sprites: known)
-    monkeypatch.setattr(runs, "hybrid_pairs", lambda *_: (np.array([[1, 2], [2, 0], [3, 4]]), None))
+    monkeypatch.setattr(runs, "hybrid_pairs", lambda *_: (pairs, pairs[:1]))
     corners = choose_corners(run, sprites, None, "0", ())
     assert corners.pixels[:, 0, 0, 0].tolist() == [10, 80, 90, 11]
     corners = choose_corners(run, sprites, None, "3", ())  # which was held out
     assert corners.pixels[:, 0, 0, 0].tolist() == [13, 12, 11, 10]
+    Image.new("RGB", (4, 4), (10, 10, 11)).save(tmp_path / "0.png")  # another sprite of that name
+    corners = choose_corners(run, sprites, None, str(tmp_path / "0.png"), ())
+    assert corners.pixels[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
+    # Of another version of the code, that chose other pairs:
+    settings["pairs_sha256"] = digest_of(pairs[:2])
+    assert len(taught_pairs(run, sprites)[0]) == 0
+    corners = choose_corners(run, sprites, None, "0", ())
+    assert corners.pixels[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
 
 
 def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):

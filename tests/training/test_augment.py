@@ -55,6 +55,12 @@ def test_each_strength_changes_something_alone(x, uniforms, name):
     assert not torch.equal(strengths(x, uniforms), x)
 
 
+def test_all_changes_together_mirror_as_well(x):
+    uniforms = torch.full((5, DEFAULT.num_uniforms), 0.5)
+    uniforms[:3, Uniforms._fields.index("is_mirrored")] = 0.0
+    assert torch.equal(DEFAULT(x, uniforms), torch.cat([x[:3].flip(3), x[3:]]))
+
+
 def test_mirror_alone_takes_one_number_and_never_fades(x):
     assert MIRROR.num_uniforms == 1
     uniforms = torch.tensor([0.0, 0.49, 0.5, 0.9, 0.1])[:, None]

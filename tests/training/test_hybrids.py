@@ -41,7 +41,7 @@ def pair_set(*arrays):
 def test_a_tenth_of_the_pairs_is_left_out_by_the_seed(pixels):
     groups = np.arange(12)
     taught, left_out = hybrid_pairs(pixels, groups, 1)
-    everything = pair_set(hybrids.near_pairs(pixels, groups, 4))
+    everything = pair_set(hybrids.near_pairs(pixels, groups, hybrids.MOST_PAIRS))
     assert pair_set(taught, left_out) == everything
     assert len(left_out) == len(everything) // 10 > 0
     assert pair_set(left_out) != pair_set(hybrid_pairs(pixels, groups, 2)[1])

@@ -13,11 +13,12 @@ import numpy as np
 
 from utils.data_utils import Sprites
 from utils.files import write_whole
-from utils.latents.runs import TrainedRun, known_indices
-from utils.latents.samplers import NO_PAIRS, SAMPLERS, Posteriors, Sampler, is_taught
+from utils.latents.runs import TrainedRun, known_indices, taught_pairs
+from utils.latents.samplers import SAMPLERS, Posteriors, Sampler
 from utils.sprites.names import creatures
 from utils.training.engine import encode
-from utils.training.hybrids import hybrid_pairs
+
+RULES = b"2"  # of `fit`: raised when one changes, so that what is kept is fitted again
 
 
 def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
@@ -32,7 +33,7 @@ def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
         A key of `SAMPLERS`.
     """
     posteriors = encoded(run, sprites)
-    digest = hashlib.sha256(b"".join(part.tobytes() for part in posteriors)).hexdigest()
+    digest = hashlib.sha256(RULES + b"".join(part.tobytes() for part in posteriors)).hexdigest()
     path = run.checkpoint.with_name(f"{run.checkpoint.stem}_{kind}.npz")
     sampler = load_sampler(path, kind, digest)
     if sampler is None:
@@ -48,10 +49,10 @@ def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
     posterior = encode(run.model, sprites.pixels[index])
     mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
     groups = creatures([sprites.names[i] for i in index])
-    pairs = NO_PAIRS
-    if is_taught(run, sprites):
-        pairs, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
-    return Posteriors(mu, logvar, groups, pairs)
+    places = np.zeros(len(sprites.names), int)  # of sprites among those that are encoded
+    places[index] = np.arange(len(index))
+    pairs, _ = taught_pairs(run, sprites)
+    return Posteriors(mu, logvar, groups, places[pairs])
 
 
 def save_sampler(path: Path, sampler: Sampler, digest: str) -> None:

@@ -34,7 +34,9 @@ from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
 from utils.sprites.names import creatures
 from utils.sprites.near import nearest_others, squared_errors
 from utils.training import engine
-from utils.training.hybrids import hybrid_pairs
+from utils.training.hybrids import digest_of, hybrid_pairs
+
+NO_PAIRS = np.empty((0, 2), int)
 
 
 class TrainedRun(NamedTuple):
@@ -200,23 +202,37 @@ def choose_corners(
     (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
     if len(indices) < 3:
         raise InputError(f"--near {near}: of 3 other creatures there are {len(indices)}")
-    own = sprites.names.index(name) if name in sprites.names else len(everyone) - 1
-    pairs = np.array([pair for pair in taught_pairs(run, sprites) if own in pair], int)
-    partners = pairs[np.argsort(squared_errors(everyone, pairs), kind="stable")].ravel()
-    indices = list(dict.fromkeys([*partners[partners != own], *indices]))[:3]
-    return with_captions(
-        sprites, [(pixels, name), *((sprites.pixels[i], sprites.names[i]) for i in indices)]
-    )
+    corners = {}  # from creatures to indices, the first of each
+    for index in [*partners(run, sprites, pixels, name), *indices]:
+        corners.setdefault(groups[index], index)
+    others = ((sprites.pixels[i], sprites.names[i]) for i in list(corners.values())[:3])
+    return with_captions(sprites, [(pixels, name), *others])
 
 
-def taught_pairs(run: TrainedRun, sprites: Sprites) -> np.ndarray:
-    """Return the pairs of sprites whose hybrids a run was taught, (P, 2), int; often none."""
+def partners(run: TrainedRun, sprites: Sprites, pixels: Tensor, name: str) -> list[int]:
+    """Return the sprites whose hybrids with one of them a run was taught, the nearest first."""
+    own = sprites.names.index(name) if name in sprites.names else None
+    if own is None or not torch.equal(sprites.pixels[own], pixels):  # a file from elsewhere
+        return []
+    taught, _ = taught_pairs(run, sprites)
+    pairs = taught[(taught == own).any(1)]
+    order = np.argsort(squared_errors(sprites.pixels.numpy(), pairs), kind="stable")
+    return [index for index in pairs[order].flat if index != own]
+
+
+def taught_pairs(run: TrainedRun, sprites: Sprites) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of sprites whose hybrids a run was taught, and those that were left out.
+
+    Two arrays (P, 2) of indices, int: empty if the run was taught none, or not of these sprites, or
+    by a version of the code that chose other pairs.
+    """
     index = known_indices(run, sprites).get("training")
-    if index is None or not run.settings.get("hybrids"):
-        return np.empty((0, 2), int)
-    groups = creatures([sprites.names[i] for i in index])
-    taught, _ = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
-    return np.asarray(index)[taught]
+    if index is not None and run.settings.get("hybrids"):
+        groups = creatures([sprites.names[i] for i in index])
+        pairs = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
+        if digest_of(pairs[0]) == run.settings.get("pairs_sha256"):
+            return tuple(index.numpy()[part] for part in pairs)
+    return NO_PAIRS, NO_PAIRS
 
 
 def with_captions(sprites: Sprites, found: list[tuple[Tensor, str]]) -> Chosen:

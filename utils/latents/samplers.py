@@ -7,7 +7,7 @@ sampler, write a class like the ones here and give it a row in `SAMPLERS`. The s
 come from `kept`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.spatial.distance import cdist
 
 from utils.cli import InputError
 from utils.data_utils import Sprites
-from utils.latents.runs import TrainedRun, known_indices
+from utils.latents.runs import NO_PAIRS, TrainedRun, taught_pairs
 from utils.training.draws import SAMPLER
 
 # Between sprites that it memorised a decoder leaves white what is white in one of them, so draws
@@ -38,9 +38,9 @@ PARENTS = {2: 0.5, 3: 0.35, 4: 0.15}  # sprites in a mixture, and how often
 CONCENTRATION = 40.0  # of the Dirichlet weights: those of two are 0.5 +- 0.06
 # Squared distance to the nearest sprite over that to another creature's: below this it is a copy.
 LEAST_RATIO = 0.8
+FITTED_DRAWS = 200  # mixtures from which it is seen how much nearer to the mean they are
 TRIES = 100  # mixtures to try until one is far enough from all sprites
 
-NO_PAIRS = np.empty((0, 2), int)
 MIDDLE = (7 / 16, 9 / 16)  # share of the second of two sprites: nearer to one it may be a copy
 
 
@@ -159,13 +159,15 @@ class Neighbours(Sampler):
     def fit(cls, posteriors, rng):
         """Find the neighbours of each sprite."""
         mu, _, groups, _ = thinned(posteriors, MOST)
-        near = near_sprites(mu, groups)
-        stretch = 1.0 if len(posteriors.pairs) else STRETCH  # mixtures that were taught keep theirs
-        if len(posteriors.mu) >= MANY:  # as far from the mean as sprites are, not to be plainer
-            offset = mu - mu.mean(0)
-            halfway = (offset + offset[near[:, 0]]) / 2
-            stretch = np.linalg.norm(offset, axis=1).sum() / np.linalg.norm(halfway, axis=1).sum()
-        return cls(mu, near, groups, np.array(stretch))
+        sampler = cls(mu, near_sprites(mu, groups), groups, np.array(1.0))
+        if len(posteriors.pairs):  # mixtures that were taught keep their places
+            return sampler
+        if len(posteriors.mu) < MANY:
+            return replace(sampler, stretch=np.array(STRETCH))
+        # Mixtures are nearer to the mean than sprites are, and plainer; so bring them as far out.
+        z = sampler.draw(rng, FITTED_DRAWS)
+        lengths = (np.linalg.norm(part - mu.mean(0), axis=1).mean() for part in (mu, z))
+        return replace(sampler, stretch=np.divide(*lengths))
 
     def draw(self, rng, count):
         """Draw mixtures until each is far enough from all sprites."""
@@ -219,14 +221,9 @@ SAMPLERS: dict[str, type[Sampler]] = {
 
 def shown_samplers(run: TrainedRun, sprites: Sprites) -> tuple[str, ...]:
     """Return the samplers whose samples show a run best, the one that suits it first."""
-    if is_taught(run, sprites):
+    if len(taught_pairs(run, sprites)[0]):
         return "hybrids", "prior"
     return ("neighbours", "prior") if len(sprites.names) >= MANY else ("prior",)
-
-
-def is_taught(run: TrainedRun, sprites: Sprites) -> bool:
-    """Return whether a run was taught hybrids of these very sprites."""
-    return bool(run.settings.get("hybrids")) and "training" in known_indices(run, sprites)
 
 
 def draw_latents(sampler: Sampler, count: int, seed: int) -> torch.Tensor:

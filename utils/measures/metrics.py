@@ -9,13 +9,12 @@ from torch import Tensor
 from model import VAE
 from utils.data_utils import Sprites
 from utils.latents.kept import run_sampler
-from utils.latents.runs import TrainedRun, known_indices
-from utils.latents.samplers import draw_latents, is_taught
+from utils.latents.runs import TrainedRun, known_indices, taught_pairs
+from utils.latents.samplers import draw_latents
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
 from utils.sprites.names import creatures
 from utils.training.engine import decode, evaluate, halfway
-from utils.training.hybrids import hybrid_pairs
 
 NUM_CLOSEST = 10  # samples to show
 MOST = 5000  # sprites of a part whose reconstructions are measured
@@ -57,7 +56,7 @@ def measure(
     samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
     index = next(iter(known_indices(run, sprites).values()))
     groups = creatures([sprites.names[i] for i in index])
-    decoded = between(run, sprites.pixels[index], groups) if is_taught(run, sprites) else {}
+    decoded = between(run, sprites)
     decoded |= {
         kind: decode(run.model, draw_latents(sampler, count, seed))
         for kind, sampler in samplers.items()
@@ -77,14 +76,13 @@ def thinned(parts: dict[str, Tensor]) -> dict[str, Tensor]:
     return some
 
 
-def between(run: TrainedRun, train: Tensor, groups: np.ndarray) -> dict[str, Tensor]:
+def between(run: TrainedRun, sprites: Sprites) -> dict[str, Tensor]:
     """Return what a run decodes halfway between the pairs that it was taught, and was not."""
-    taught, left_out = hybrid_pairs(train.numpy(), groups, run.settings["seed"])
-    pairs = {"halfway, taught": taught, "halfway, left out": left_out}
+    names = "halfway, taught", "halfway, left out"
     return {
-        name: halfway(run.model, train, torch.from_numpy(both))
-        for name, both in pairs.items()
-        if len(both)
+        name: halfway(run.model, sprites.pixels, torch.from_numpy(pairs))
+        for name, pairs in zip(names, taught_pairs(run, sprites), strict=True)
+        if len(pairs)
     }
 
 

@@ -221,6 +221,8 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
         return args, folder
     if args.precision == "auto":  # which is what the run chose
         typed = typed - {"precision"}
+    # As it was when there were no such arguments.
+    saved = {"background": "keep", "hybrids": 0, "mirror": False} | saved
     different = [
         f"--{name} {getattr(args, name)} (the run has {saved[name]})"
         for name in sorted(typed - FREE)
@@ -230,8 +232,6 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
         raise InputError(
             f"{', '.join(different)}: {folder} is resumed with its own arguments; leave these out"
         )
-    # As it was when there were no such arguments.
-    saved = {"background": "keep", "hybrids": 0, "mirror": False} | saved
     check_saved(saved, args, parser, folder / "args.json")
     kept = {name: saved[name] for name in vars(args) if name in saved and name not in typed & FREE}
     return Namespace(**vars(args) | kept | {"resume": args.resume}), folder

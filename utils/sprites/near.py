@@ -22,7 +22,7 @@ def near_pairs(pixels: np.ndarray, groups: np.ndarray, most: int) -> np.ndarray:
     groups : ndarray, shape (N,), int
         The creature that each sprite shows.
     most : int
-        How many pairs a sprite is in: fewer, if its nearest `CANDIDATES` are in enough.
+        How many pairs a sprite is in at most: fewer, if its nearest `CANDIDATES` are in enough.
     """
     near = nearest_others(pixels, groups, CANDIDATES)
     own = np.repeat(np.arange(len(pixels)), near.shape[1])

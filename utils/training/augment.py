@@ -54,7 +54,12 @@ class Augmentation(NamedTuple):
     @property
     def num_uniforms(self) -> int:
         """How many random numbers a sprite takes."""
-        return len(Uniforms._fields) + 2 * KNOTS * KNOTS if any(self[1:]) else 1
+        return 1 if self.only_mirrors else len(Uniforms._fields) + 2 * KNOTS * KNOTS
+
+    @property
+    def only_mirrors(self) -> bool:
+        """Whether nothing else is changed."""
+        return not any(self._replace(mirror=0.0))
 
     def __call__(self, x: Tensor, uniforms: Tensor, done: float = 0.0) -> Tensor:
         """Return sprites mirrored, moved, bent and recoloured as the uniforms say.
@@ -65,7 +70,8 @@ class Augmentation(NamedTuple):
         ----------
         x : Tensor, shape (B, 3, S, S), float32, in [0, 1]
         uniforms : Tensor, shape (B, num_uniforms), float32, in [0, 1)
-            In the order of `Uniforms`; 0.5 in all but the shares changes nothing.
+            In the order of `Uniforms`; 0.5 in all but the shares changes nothing. One alone if it
+            only mirrors.
         done : float
             Share of the run that is done, in [0, 1): strengths fall towards its end, see `faded`.
 
@@ -73,7 +79,7 @@ class Augmentation(NamedTuple):
         -------
         Tensor, shape (B, 3, S, S), float32, in [0, 1]
         """
-        if not any(self[1:]):  # a mirrored sprite is as good as any, so nothing fades
+        if self.only_mirrors:  # a mirrored sprite is as good as any, so nothing fades
             return torch.where(uniforms[:, :1, None, None] < self.mirror, x.flip(3), x)
         most = faded(self, done)
         singles, knots = uniforms.tensor_split([len(Uniforms._fields)], 1)

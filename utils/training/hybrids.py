@@ -9,6 +9,7 @@ the hybrid of the sprites a and b (utils/sprites/hybrid.py). The encoder keeps i
 trained, the space between sprites would change under what was taught there.
 """
 
+import hashlib
 from functools import partial
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from utils.sprites.memory import empty_pixels
 from utils.sprites.near import near_pairs
 from utils.sprites.workers import on_all_cores
 
-NEAREST = 4  # pairs with near sprites that a sprite is in
+MOST_PAIRS = 4  # with near sprites, that a sprite is in at most
 STEPS = 7  # hybrids of a pair, at t = 1/8, 2/8, ... 7/8
 LEFT_OUT = 0.1  # share of the pairs that are not taught, to measure what was not
 CHUNK = 25  # pairs per task: half a second
@@ -80,10 +81,15 @@ def hybrid_pairs(
     taught, left_out : ndarray, shape (P, 2) and (Q, 2), int
         Empty if there is only one creature.
     """
-    pairs = near_pairs(pixels, groups, NEAREST)
+    pairs = near_pairs(pixels, groups, MOST_PAIRS)
     order = np.random.default_rng(seed).permutation(len(pairs))
     num_left_out = int(len(pairs) * LEFT_OUT)
     return pairs[np.sort(order[num_left_out:])], pairs[np.sort(order[:num_left_out])]
+
+
+def digest_of(pairs: np.ndarray) -> str:
+    """Return a digest of pairs (P, 2): other versions of this file may choose others."""
+    return hashlib.sha256(pairs.astype("<i8").tobytes()).hexdigest()
 
 
 def shares() -> Tensor:
