@@ -6,6 +6,7 @@ import torch
 
 from model import VAE
 from utils.data_utils import load_sprites
+from utils.latents import kept
 from utils.latents.kept import load_sampler, run_sampler, save_sampler
 from utils.latents.runs import open_run, run_sprites
 from utils.latents.samplers import SAMPLERS, Posteriors, draw_latents
@@ -64,6 +65,17 @@ def test_a_file_of_an_older_version_is_fitted_again(tmp_path, sprite_folder):
     old = path.read_bytes()
     again = run_sampler(run, run_sprites(run), "neighbours")
     assert torch.equal(draw_latents(again, 5, 0), expected) and path.read_bytes() != old
+
+
+def test_a_sampler_fitted_by_other_rules_is_fitted_again(tmp_path, sprite_folder, monkeypatch):
+    run = make_run(tmp_path / "run", sprite_folder)
+    path = tmp_path / "run" / "checkpoint_3_neighbours.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "RULES", b"other")
+        run_sampler(run, run_sprites(run), "neighbours")
+    old = path.read_bytes()
+    run_sampler(run, run_sprites(run), "neighbours")
+    assert path.read_bytes() != old
 
 
 def test_the_prior_is_not_kept(tmp_path, sprite_folder):

@@ -95,8 +95,9 @@ def test_stopped_by_a_signal_and_resumed(train, unbroken, monkeypatch, number, s
     same(FOLDER, unbroken)
 
 
-def test_a_run_with_augmentation_is_resumed_alike(train, monkeypatch):
-    recipe = [*ARGUMENTS, "--augment"]
+@pytest.mark.parametrize("option", ["--augment", "--mirror"])
+def test_a_run_with_augmentation_is_resumed_alike(train, monkeypatch, option):
+    recipe = [*ARGUMENTS, option]
     assert train(*recipe)[0] == 0
     FOLDER.rename("whole")
     with monkeypatch.context() as patch:
@@ -150,6 +151,18 @@ def test_damaged_states_fall_back_and_say_so(train, unbroken, monkeypatch):
     code, out, _ = train("--resume", FOLDER)
     assert code == 0 and "state_19_1.pt is damaged" in out and "Resuming in epoch 18" in out
     same(FOLDER, unbroken)
+
+
+def test_a_run_of_before_an_argument_has_not_got_it(train, unbroken):
+    shutil.copytree(unbroken / FOLDER, FOLDER)
+    args = json.loads((FOLDER / "args.json").read_text())
+    del args["mirror"], args["hybrids"]
+    (FOLDER / "args.json").write_text(json.dumps(args))
+    for typed, value in ((("--mirror",), True), (("--hybrids", 2), 2)):
+        code, _, err = train("--resume", FOLDER, *typed)
+        assert code == 2 and f"{typed[0]} {value} (the run has" in err
+    code, out, _ = train("--resume", FOLDER)
+    assert code == 0 and "is finished" in out
 
 
 def test_a_finished_run_says_so(train, unbroken):
