@@ -45,6 +45,7 @@ FOLDER = "test"
 DEFAULT_SPRITES = (1, 9)  # one to traverse, and one to interpolate to
 COLUMNS = 10
 TRAVERSAL = (-3.0, 3.0, 11)  # from, to, steps
+MOST_ROWS = 32  # of traversals, so that the picture stays one
 PLANE_BOUND, PLANE_STEPS = 4.5, 8  # steps along a side
 MANIFOLD_STEPS = 20
 HYBRIDS = 9  # of two sprites, including both
@@ -116,9 +117,9 @@ class Context:
 
     @cached_property
     def by_use(self) -> list[int]:
-        """The latent dimensions, the one with the largest KL first."""
+        """The latent dimensions with the largest KL, the largest first."""
         kl = self.metrics["kl_of_dimension"]
-        return sorted(range(len(kl)), key=lambda dim: -kl[dim])
+        return sorted(range(len(kl)), key=lambda dim: -kl[dim])[:MOST_ROWS]
 
     @cached_property
     def mu(self) -> Tensor:
@@ -222,7 +223,7 @@ def plot_reconstructions(context: Context) -> Figure:
 
 
 def plot_traversal(context: Context) -> Figure:
-    """Plot a row per latent dimension, along which it changes."""
+    """Plot a row for each of the most used latent dimensions, along which it changes."""
     kl = context.metrics["kl_of_dimension"]
     labels = [f"z{dim}  {kl[dim]:.2f} nats" for dim in context.by_use]
     return titled(
