@@ -230,7 +230,7 @@ def plot_traversal(context: Context) -> Figure:
         "Traversal",
         labelled_rows(list(zip(labels, context.traversal, strict=True)), context.args.scale),
         f"{context.ends.names[0]} with one dimension set to {TRAVERSAL[0]:g} at the left, to "
-        f"{TRAVERSAL[1]:g} at the right; the most used first, with its KL",
+        f"{TRAVERSAL[1]:g} at the right; the {len(labels)} of {len(kl)} most used, with their KL",
     )
 
 
