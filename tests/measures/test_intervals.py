@@ -4,9 +4,9 @@ import pytest
 from utils.measures.intervals import (
     bootstrap,
     cell,
+    distances_with_intervals,
     markdown,
     mean_with_interval,
-    with_intervals,
 )
 
 
@@ -32,10 +32,17 @@ def test_a_mean_lies_within_its_interval():
     assert value == pytest.approx(1 / 3) and low < value < high
 
 
-def test_intervals_of_several_statistics_are_those_of_each():
+def test_the_middle_of_the_interval_of_a_distance_is_the_distance():
     x = np.random.default_rng(0).standard_normal(30)
-    found = with_intervals(lambda x: np.array([x.mean(), x.std()]), x)
-    assert found == [mean_with_interval(x), [x.std(), *bootstrap(np.std, x)]]
+
+    def distances(x):  # from 0 and 1: noise makes the first larger in resampled data
+        return np.array([abs(x.mean()), abs(x.std() - 1)])
+
+    found = distances_with_intervals(distances, x)
+    assert found[:, 0].tolist() == distances(x).tolist()
+    low, high = bootstrap(distances, x)
+    assert found[:, 2] - found[:, 0] == pytest.approx((high - low) / 2)
+    assert found[:, 1] == pytest.approx(np.maximum(2 * found[:, 0] - found[:, 2], 0))
 
 
 def test_a_table():

@@ -9,11 +9,18 @@ DRAWS = 200  # resampled data sets
 SEED = 0
 
 
-def with_intervals(
-    statistic: Callable[[np.ndarray], np.ndarray], sample: np.ndarray
-) -> list[list[float]]:
-    """Return [value, low, high] for each of the K values (K,) that a statistic returns."""
-    return np.stack([statistic(sample), *bootstrap(statistic, sample)], axis=1).tolist()
+def distances_with_intervals(
+    distances: Callable[[np.ndarray], np.ndarray], sample: np.ndarray
+) -> np.ndarray:
+    """Return [value, low, high] for each of the K distances of a sample from something, (K, 3).
+
+    The intervals are those of the bootstrap, moved so that their middle is the value: a distance
+    between samples rises with their noise, so resampled ones are farther off.
+    """
+    values = distances(sample)
+    low, high = bootstrap(distances, sample)
+    half = (high - low) / 2
+    return np.stack([values, np.maximum(values - half, 0), values + half], axis=1)
 
 
 def mean_with_interval(values: np.ndarray) -> list[float]:

@@ -10,7 +10,7 @@ around pixels of the sprite only, because white paper is easy.
 
 import numpy as np
 
-from utils.measures.intervals import bootstrap
+from utils.measures.intervals import distances_with_intervals
 
 SIDE = 7  # pixels of a patch
 DIRECTIONS = 256  # in the space of patches, which has 7 * 7 * 3 dimensions
@@ -71,17 +71,12 @@ def distance(counts: np.ndarray, reference: np.ndarray) -> float:
 def distance_with_interval(counts: np.ndarray, reference: np.ndarray) -> list[float]:
     """Return [value, low, high] of the `distance` of pictures (N, 256, 200) from a reference.
 
-    The interval is that of the bootstrap over pictures, moved so that its middle is the value: a
-    distance between samples rises with their noise, so resampled sets are farther off.
+    The interval is that of `distances_with_intervals`, over pictures.
     """
     flat = counts.reshape(len(counts), -1).astype(np.float32)
 
-    def of_pictures(chosen: np.ndarray) -> float:
+    def of_pictures(chosen: np.ndarray) -> np.ndarray:
         weights = np.bincount(chosen, minlength=len(flat)).astype(np.float32)
-        return distance((weights @ flat).reshape(counts.shape[1:]), reference)
+        return np.array([distance((weights @ flat).reshape(counts.shape[1:]), reference)])
 
-    everyone = np.arange(len(flat))
-    value = of_pictures(everyone)
-    low, high = bootstrap(of_pictures, everyone)
-    half = float(high - low) / 2
-    return [value, max(value - half, 0.0), value + half]
+    return distances_with_intervals(of_pictures, np.arange(len(flat)))[0].tolist()

@@ -15,7 +15,7 @@ from scipy.ndimage import binary_fill_holes
 from scipy.stats import wasserstein_distance
 
 from utils.data_utils import to_float
-from utils.measures.intervals import cell, markdown, mean_with_interval, with_intervals
+from utils.measures.intervals import cell, distances_with_intervals, markdown, mean_with_interval
 from utils.measures.patches import distance_with_interval, projections
 from utils.pictures.finish import largest
 from utils.training.augment import turn_hue
@@ -79,9 +79,9 @@ def measure(
         found = descriptors(images, cutoff)
         _, ratio = nearest_sprites(images, variants(real, turned=turned), groups)
         masks = silhouettes(images, cutoff)
-        distances = with_intervals(lambda x: sprite_distances(x, real_descriptors), found)
+        distances = distances_with_intervals(lambda x: sprite_distances(x, real_descriptors), found)
         row = {"pictures": len(images)}
-        row |= dict(zip(("sprite_distance", *DESCRIPTORS), distances, strict=True))
+        row |= dict(zip(("sprite_distance", *DESCRIPTORS), distances.tolist(), strict=True))
         row["copies"] = mean_with_interval(ratio < COPY_RATIO)
         row["overlap"] = mean_with_interval(overlap(masks, [real_masks, real_masks[..., ::-1]]))
         patches = projections(channels_last(images), masks)
