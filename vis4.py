@@ -20,7 +20,7 @@ from utils.cli import InputError, announce, integer, looking_parser, run_script
 from utils.data_utils import Sprites, to_float
 from utils.latents import samplers
 from utils.latents.chart import chart, principal_directions
-from utils.latents.kept import run_sampler
+from utils.latents.kept import run_samplers
 from utils.latents.runs import (
     TrainedRun,
     encode,
@@ -73,7 +73,7 @@ def main(args: argparse.Namespace) -> None:
     check_model(trained.model)
     sprites = run_sprites(trained, args.data_path)
     shown = shown_sprites(trained, sprites, args.most)
-    fitted = {kind: run_sampler(trained, sprites, kind) for kind in SAMPLED}
+    fitted = run_samplers(trained, sprites, SAMPLED)
     packed = pack_networks(trained, shown, fitted, args.with_encoder)
 
     path = folder / "explorer.html"

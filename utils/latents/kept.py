@@ -7,6 +7,7 @@ import hashlib
 import io
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +23,32 @@ RULES = b"2"  # of `fit`: raised when one changes, so that what is kept is fitte
 
 
 def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:
-    """Return a sampler for a run: the one kept beside its weights, or else a newly fitted one.
+    """Return one of the `run_samplers`."""
+    return run_samplers(run, sprites, (kind,))[kind]
+
+
+def run_samplers(run: TrainedRun, sprites: Sprites, kinds: Iterable[str]) -> dict[str, Sampler]:
+    """Return samplers for a run: those kept beside its weights, or else newly fitted ones.
 
     Parameters
     ----------
     run : TrainedRun
     sprites : Sprites
-        The sampler is fitted to those that the run trained on.
-    kind : str
-        A key of `SAMPLERS`.
+        The samplers are fitted to those that the run trained on, which are encoded once.
+    kinds : iterable of str
+        Keys of `SAMPLERS`.
     """
     posteriors = encoded(run, sprites)
     digest = hashlib.sha256(RULES + b"".join(part.tobytes() for part in posteriors)).hexdigest()
-    path = run.checkpoint.with_name(f"{run.checkpoint.stem}_{kind}.npz")
-    sampler = load_sampler(path, kind, digest)
-    if sampler is None:
-        sampler = SAMPLERS[kind].fit(posteriors, np.random.default_rng(0))
-        if kind != "prior":  # which has nothing worth keeping
-            save_sampler(path, sampler, digest)
-    return sampler
+    samplers = {}
+    for kind in kinds:
+        path = run.checkpoint.with_name(f"{run.checkpoint.stem}_{kind}.npz")
+        samplers[kind] = load_sampler(path, kind, digest)
+        if samplers[kind] is None:
+            samplers[kind] = SAMPLERS[kind].fit(posteriors, np.random.default_rng(0))
+            if kind != "prior":  # which has nothing worth keeping
+                save_sampler(path, samplers[kind], digest)
+    return samplers
 
 
 def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:

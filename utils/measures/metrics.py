@@ -8,7 +8,7 @@ from torch import Tensor
 
 from model import VAE
 from utils.data_utils import Sprites
-from utils.latents.kept import run_sampler
+from utils.latents.kept import run_samplers
 from utils.latents.runs import TrainedRun, known_indices, taught_pairs
 from utils.latents.samplers import draw_latents
 from utils.measures import reconstructions
@@ -53,7 +53,7 @@ def measure(
     if not kinds:
         return metrics, None
     metrics |= measure_reconstructions(run.model, some, run.settings)
-    samplers = {kind: run_sampler(run, sprites, kind) for kind in kinds}
+    samplers = run_samplers(run, sprites, kinds)
     index = next(iter(known_indices(run, sprites).values()))
     groups = creatures([sprites.names[i] for i in index])
     decoded = between(run, sprites)

@@ -76,6 +76,7 @@ def distance_with_interval(counts: np.ndarray, reference: np.ndarray) -> list[fl
     flat = counts.reshape(len(counts), -1).astype(np.float32)
 
     def of_pictures(chosen: np.ndarray) -> np.ndarray:
+        """Return the distance (1,) of the chosen pictures, some of which may come twice."""
         weights = np.bincount(chosen, minlength=len(flat)).astype(np.float32)
         return np.array([distance((weights @ flat).reshape(counts.shape[1:]), reference)])
 
