@@ -77,10 +77,9 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--warmup_epochs", type=integer(0), help=text)
     add("--recon_weight", type=number(0), default=10.0, help="weight of the squared error")
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
-    text = (
-        "hybrids of near sprites, drawn by code, beside each sprite of a batch; the decoder alone "
-        "is trained then"
-    )
+    text = "keep the encoder as it starts, and train the decoder alone; --hybrids does so too"
+    add("--fix_encoder", action=argparse.BooleanOptionalAction, default=False, help=text)
+    text = "hybrids of near sprites, drawn by code, beside each sprite of a batch"
     add("--hybrids", type=integer(0, 64), default=0, help=text)
     add("--weight_decay", type=number(0), default=0.0, help="AdamW's weight decay; 0: plain Adam")
     text = "seed of the split and of everything random"
@@ -137,8 +136,8 @@ def main(args: argparse.Namespace) -> None:
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
     model = start_model(args, sprites.train, is_resumed).to(device)
-    trained = model.decoder if args.hybrids else model
-    optimizer = new_optimizer(trained, args.lr, args.weight_decay)
+    model.encoder.requires_grad_(not (args.fix_encoder or args.hybrids))
+    optimizer = new_optimizer(model, args.lr, args.weight_decay)
     progress = Progress()
 
     # Training: nothing was written before this line.
@@ -195,9 +194,10 @@ def check_args(args: argparse.Namespace) -> None:
     if args.hybrids and (args.augment or args.mirror):
         option = "--augment" if args.augment else "--mirror"
         raise InputError(f"--hybrids and {option}: hybrids are of sprites as they are; drop one")
-    if args.hybrids and not args.weights and args.init not in ("pca", "solve"):
+    fixed = "--hybrids" if args.hybrids else "--fix_encoder" if args.fix_encoder else None
+    if fixed and not args.weights and args.init not in ("pca", "solve"):
         raise InputError(
-            f"--hybrids keeps the encoder as it starts, and that of --init {args.init} is random; "
+            f"{fixed} keeps the encoder as it starts, and that of --init {args.init} is random; "
             "give --init pca, --init solve or --weights"
         )
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]

@@ -222,7 +222,7 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
     if args.precision == "auto":  # which is what the run chose
         typed = typed - {"precision"}
     # As it was when there were no such arguments.
-    saved = {"background": "keep", "hybrids": 0, "mirror": False} | saved
+    saved = {"background": "keep", "hybrids": 0, "mirror": False, "fix_encoder": False} | saved
     different = [
         f"--{name} {getattr(args, name)} (the run has {saved[name]})"
         for name in sorted(typed - FREE)

@@ -83,6 +83,7 @@ def train(
     Parameters
     ----------
     model : VAE
+        Its encoder without gradients, if it is to stay as it is: it must where hybrids are taught.
     optimizer : torch.optim.Optimizer
     sprites : Parts
     config : Config
@@ -97,8 +98,6 @@ def train(
         Training losses are means over the batches of the epoch, each taken before its step;
         held-out losses are those of the weights at its end, with z drawn as in training.
     """
-    if sprites.hybrids is not None:
-        model.encoder.requires_grad_(False)
     # From here on all processes have the weights of the first, which alone may have resumed.
     take_step = partial(train_step, processes.parallel(model), optimizer, config=config)
     if sprites.hybrids is not None:  # the encoder does not change, and is asked once
@@ -237,16 +236,17 @@ def loss_vector(loss: Tensor, recon_error: Tensor, kl: Tensor) -> Tensor:
 
 
 def new_optimizer(model: VAE, lr: float = 5e-4, weight_decay: float = 0.0) -> torch.optim.Adam:
-    """Return Adam for all weights of a model, fused where the device supports it.
+    """Return Adam for the weights of a model that take gradients, fused where the device can.
 
     The weight decay is AdamW's: each step takes lr * weight_decay of the weights away.
     """
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
     return torch.optim.Adam(
-        model.parameters(),
+        weights,
         lr=lr,
         weight_decay=weight_decay,
         decoupled_weight_decay=True,
-        fused=next(model.parameters()).device.type in ("cpu", "cuda"),
+        fused=weights[0].device.type in ("cpu", "cuda"),
     )
 
 
