@@ -50,6 +50,7 @@ def test_the_defaults_are_the_documented_ones():
         "split_by": "file",
         "augment": False,
         "mirror": False,
+        "fix_encoder": False,
         "weight_decay": 0.0,
         "precision": "auto",
     }
@@ -174,6 +175,14 @@ def test_augmentation_changes_the_weights(train):
     assert len({tuple(end) for end in ends.values()}) == 1
     for one, other in combinations(ends.values(), 2):
         assert not torch.equal(one["decoder.0.weight"], other["decoder.0.weight"])
+
+
+def test_a_fixed_encoder_stays_what_it_was(train):
+    train("--epoch", 3, "--save_period", 1, "--init", "pca", "--fix_encoder")
+    kept = states(FOLDER.format(3))
+    for name, weights in kept["checkpoint_0.pt"].items():
+        same = torch.equal(weights, kept["checkpoint_2.pt"][name])
+        assert same == name.startswith("encoder"), name
 
 
 def test_a_recipe_and_a_split_by_number(train, sprite_folder):

@@ -156,9 +156,10 @@ def test_damaged_states_fall_back_and_say_so(train, unbroken, monkeypatch):
 def test_a_run_of_before_an_argument_has_not_got_it(train, unbroken):
     shutil.copytree(unbroken / FOLDER, FOLDER)
     args = json.loads((FOLDER / "args.json").read_text())
-    del args["mirror"], args["hybrids"]
+    del args["mirror"], args["hybrids"], args["fix_encoder"]
     (FOLDER / "args.json").write_text(json.dumps(args))
-    for typed, value in ((("--mirror",), True), (("--hybrids", 2), 2)):
+    added = ((("--mirror",), True), (("--hybrids", 2), 2), (("--fix_encoder",), True))
+    for typed, value in added:
         code, _, err = train("--resume", FOLDER, *typed)
         assert code == 2 and f"{typed[0]} {value} (the run has" in err
     code, out, _ = train("--resume", FOLDER)

@@ -83,7 +83,8 @@ def start(pixels, groups=None, seed=0):
     initialize_from_data(model, sprites)
     groups = np.arange(len(pixels)) if groups is None else groups
     taught = taught_hybrids(sprites, groups, 41)
-    return model, new_optimizer(model.decoder, 1e-3), Parts(sprites, sprites[:2], taught)
+    model.encoder.requires_grad_(False)
+    return model, new_optimizer(model, 1e-3), Parts(sprites, sprites[:2], taught)
 
 
 def weights(network):

@@ -20,17 +20,14 @@ from torch import Tensor
 from utils.sprites.png import import_cv2
 
 # A picture is clean if its rim is as dark as the rest (`edge`) and it is not speckled
-# (`roughness`). Real sprites and their reconstructions at 30 to 35 dB have edges above 0.9 and a
-# roughness below 0.1. Samples, mixtures and reconstructions of unseen sprites have edges below
-# 0.7.
-SHARP = 0.8
-CLEAN = 0.1
-# A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.4 to
-# 0.9, a roughness of 0.05 to 0.075), or nearly clean (hybrids, as a decoder draws them that was
-# taught them: 0.6 to 0.95, 0.09 to 0.12). All else (0.4 to 0.65, 0.10 to 0.15) is rubble.
-SMOOTH = 0.08
-NEARLY_SHARP = 0.6
-NEARLY_CLEAN = 0.13
+# (`roughness`). Real sprites and their reconstructions at 30 to 35 dB have edges of about 0.9 to 1
+# and a roughness below 0.1, most samples and reconstructions of unseen sprites edges below that.
+SHARP, CLEAN = 0.9, 0.1
+# A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.5 to
+# 1, a roughness of 0.06 to 0.09), or nearly clean (hybrids, as a decoder draws them that was taught
+# them: 0.8 to 0.95, 0.085 to 0.12). All else (0.4 to 0.7, 0.11 to 0.17) is rubble.
+SMOOTH = 0.085
+NEARLY_SHARP, NEARLY_CLEAN = 0.6, 0.13
 FEW_COLORS = 128  # no decoder makes so few: such a picture is clean, whatever its edges
 SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
 SAME_COLOR_STEPS = 3
@@ -38,10 +35,11 @@ SAME_COLOR_STEPS = 3
 # A picture that keeps its details, in CIE Lab
 ONE_COLOR = 9.0  # distance below which two of its colours are one
 # Least squares shrinks deviations from the mean, most those of colour. The factor on them is 1 plus
-# the first times 1 - edge, and for a and b the second times that.
-CONTRAST = 1.0
-COLOR_CONTRAST = 1.3
+# this times 1 - edge; of lightness more where noise is merged as well, which takes contrast away.
+SMOOTH_CONTRAST, CONTRAST = 0.3, 0.8
+COLOR_CONTRAST = 3.0
 RIM_LIGHTNESS = 45.0  # highest L of a rim; a lighter one becomes an outline
+DARK, MOST_CHANGE = 30.0, 12.0  # highest L of eyes, which stay; and change of L of all else inside
 
 # Shape, by darkness: 1 - the smallest channel, so that only white has 0.
 UNSHARP, UNSHARP_BLUR = 2.0, 2.0  # strength, and blur in pixels, of a mask that lifts out limbs
@@ -64,7 +62,7 @@ TONE_CUTS = (-0.72, 0.42)  # between shade, base and light, in standard deviatio
 TONE_STEPS = (-17.0, 0.0, 17.0)  # of L from the family's base
 TONE_CHROMA = (0.55, 1.45, 0.4)  # factor on the family's chroma
 BASE_LIGHTNESS = (44.0, 68.0)  # limits of L of the base
-LIFT = 4.0  # of L, because outlines are no longer part of the mean
+LIFT = -3.0  # of L, because specks of white are part of the mean
 FAMILY_SPREAD = 14.0  # L between families one deviation apart
 LEAST_DEVIATION = 8.0  # of L, so that flat pictures are not stretched without limit
 LIGHTNESS = (24.0, 97.0)  # limits of L, except for the outline
@@ -105,9 +103,10 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
     mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
-    if rough < SMOOTH or (rough < NEARLY_CLEAN and sharp > NEARLY_SHARP):
-        return tidied(picture, mask, 1 + CONTRAST * (1 - sharp))
-    return color(picture, mask)
+    if rough >= SMOOTH and (rough >= NEARLY_CLEAN or sharp <= NEARLY_SHARP):
+        return color(picture, mask)
+    more = SMOOTH_CONTRAST if rough < SMOOTH else CONTRAST
+    return tidied(picture, mask, 1 + (1 - sharp) * np.array([more, COLOR_CONTRAST, COLOR_CONTRAST]))
 
 
 def roughness(picture: np.ndarray) -> float:
@@ -176,17 +175,24 @@ def grouped(points: np.ndarray, radius: float) -> np.ndarray:
     return means
 
 
-def tidied(picture: np.ndarray, mask: np.ndarray, contrast: float) -> np.ndarray:
-    """Return a picture (S, S, 3) with its details, cut out along a mask, on white."""
+def tidied(picture: np.ndarray, mask: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Return a picture (S, S, 3) with its details, cut out along a mask, on white.
+
+    Deviations of L, a and b from their means grow by factors (3,). On the whole it stays as dark.
+    """
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
+    darkness = (100 - lab[ndimage.binary_dilation(mask), 0]).sum()
     mean = lab[mask].mean(0)
-    factors = contrast * np.array([1, COLOR_CONTRAST, COLOR_CONTRAST])
     few = grouped(merged(lab[mask], ONE_COLOR), ONE_COLOR)
     lab[mask] = mean + (few - mean) * factors
-    light = mask & (num_inside(mask) < 4) & (lab[..., 0] > RIM_LIGHTNESS)
+    rim = mask & (num_inside(mask) < 4)
+    light = rim & (lab[..., 0] > RIM_LIGHTNESS)
     lab[light] *= (0, OUTLINE[1], OUTLINE[1])
     lab[light, 0] = OUTLINE[0]
+    body = mask & ~rim & (lab[..., 0] > DARK)
+    change = ((100 - lab[mask, 0]).sum() - darkness) / max(body.sum(), 1)
+    lab[body, 0] += np.clip(change, -MOST_CHANGE, MOST_CHANGE)
     lab[..., 0] = lab[..., 0].clip(0, 100)
     rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), 0, 1)
     rgb[~mask] = 1
@@ -256,7 +262,9 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     tone = majority(np.digitize(score, TONE_CUTS), weight, len(TONE_STEPS), TONE_VOTE)
     detail = details(lab[..., 0], weight, mask, inner)
 
-    base = np.clip(mean + LIFT, *BASE_LIGHTNESS)
+    body = inner & ~detail
+    own_mean = lab[body if body.any() else inner, 0].mean()  # dark details become outlines
+    base = np.clip(own_mean + LIFT, *BASE_LIGHTNESS)
     saturated = np.hypot(*(smooth(lab[..., i], weight, CHROMA_BLUR) for i in (1, 2)))
     painted = np.zeros_like(lab)
     for index in np.unique(family[mask]):
