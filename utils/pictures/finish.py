@@ -20,7 +20,7 @@ from torch import Tensor
 from utils.sprites.png import import_cv2
 
 # A picture is clean if its rim is as dark as the rest (`edge`) and it is not speckled
-# (`roughness`). Real sprites and their reconstructions at 30 to 35 dB have edges of about 0.9 to 1
+# (`roughness`). Real sprites and their reconstructions at 30 to 35 dB have edges of 0.85 to 1
 # and a roughness below 0.1, most samples and reconstructions of unseen sprites edges below that.
 SHARP, CLEAN = 0.9, 0.1
 # A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.5 to
