@@ -89,8 +89,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--precision", choices=("auto", "fp32", "tf32", "bf16"), default="auto", help=text)
 
     add = parser.add_argument_group("output").add_argument
-    text = "prefix of the run's folder"
-    add("--output_dir", default="output_dir", help=text)
+    add("--output_dir", default="output_dir", help="prefix of the run's folder")
     add("--save_period", type=integer(1), default=200, help="epochs between two checkpoints")
     text = "further epochs to keep a checkpoint of, for instance 1 2 5 10 20 50 100"
     add("--save_epochs", type=integer(0), nargs="+", default=[], metavar="EPOCH", help=text)
@@ -136,7 +135,8 @@ def main(args: argparse.Namespace) -> None:
     # Model: random numbers are drawn on the CPU, so every device starts alike.
     torch.manual_seed(args.seed)
     model = start_model(args, sprites.train, is_resumed).to(device)
-    model.encoder.requires_grad_(not (args.fix_encoder or args.hybrids))
+    if args.fix_encoder or args.hybrids:
+        model.encoder.requires_grad_(False)
     optimizer = new_optimizer(model, args.lr, args.weight_decay)
     progress = Progress()
 
