@@ -121,7 +121,7 @@ def main(args: argparse.Namespace) -> None:
     from utils.run import state
     from utils.run.recorder import Run, opened, recorder_of
     from utils.training.device import choose_device, choose_precision
-    from utils.training.engine import Progress, new_optimizer, train
+    from utils.training.engine import Progress, freeze_encoder, new_optimizer, train
     from utils.training.hybrids import digest_of
 
     # Sprites: one uint8 tensor, split in two, on the device.
@@ -136,7 +136,7 @@ def main(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     model = start_model(args, sprites.train, is_resumed).to(device)
     if args.fix_encoder or args.hybrids:
-        model.encoder.requires_grad_(False)
+        freeze_encoder(model)
     optimizer = new_optimizer(model, args.lr, args.weight_decay)
     progress = Progress()
 
@@ -198,7 +198,7 @@ def check_args(args: argparse.Namespace) -> None:
     if fixed and not args.weights and args.init not in ("pca", "solve"):
         raise InputError(
             f"{fixed} keeps the encoder as it starts, and that of --init {args.init} is random; "
-            "give --init pca, --init solve or --weights"
+            "give --init pca, --init solve or --weights, or --no-fix_encoder and --hybrids 0"
         )
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:

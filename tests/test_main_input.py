@@ -30,7 +30,7 @@ from .test_main import FOLDER, states
         (("--epoch", 5, "--warmup_epochs", 5), "--warmup_epochs 5 must be below --epoch 5"),
         (("--epoch", 5, "--save_epochs", 2, 5), "--save_epochs 5: the last epoch is 4"),
         (("--hybrids", 2, "--init", "pca", "--mirror"), "--hybrids and --mirror: hybrids are"),
-        (("--fix_encoder",), "--fix_encoder keeps the encoder as it starts, and that of --init"),
+        (("--fix_encoder",), "--weights, or --no-fix_encoder and --hybrids 0"),
         (("--hybrids", 2), "--hybrids keeps the encoder as it starts, and that of --init data"),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),

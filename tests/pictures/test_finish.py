@@ -63,6 +63,12 @@ def test_a_sharp_reconstruction_only_loses_noise(sprites):
     assert sse(finished, sprites).mean() < 0.7 * sse(sharp * 255, sprites).mean()
 
 
+def test_a_reconstruction_at_35_db_comes_closer_to_its_sprite(sprites):
+    noise = 0.018 * torch.randn(sprites.shape, generator=torch.manual_seed(1))
+    noisy = (sprites / 255 + noise).clamp(0, 1)
+    assert (sse(finish(noisy), sprites) < sse(noisy * 255, sprites)).all()
+
+
 def test_real_sprites_pass_nearly_unchanged(real_sprites):
     pixels = load_sprites(real_sprites).pixels[::8]
     assert sse(finish(pixels), pixels).mean() < 1

@@ -95,9 +95,11 @@ def test_stopped_by_a_signal_and_resumed(train, unbroken, monkeypatch, number, s
     same(FOLDER, unbroken)
 
 
-@pytest.mark.parametrize("option", ["--augment", "--mirror"])
-def test_a_run_with_augmentation_is_resumed_alike(train, monkeypatch, option):
-    recipe = [*ARGUMENTS, option]
+@pytest.mark.parametrize(
+    "options", [("--augment",), ("--mirror",), ("--fix_encoder", "--init", "pca")]
+)
+def test_a_run_with_options_is_resumed_alike(train, monkeypatch, options):
+    recipe = [*ARGUMENTS, *options]
     assert train(*recipe)[0] == 0
     FOLDER.rename("whole")
     with monkeypatch.context() as patch:

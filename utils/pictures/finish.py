@@ -19,10 +19,10 @@ from torch import Tensor
 
 from utils.sprites.png import import_cv2
 
-# A picture is clean if its rim is as dark as the rest (`edge`) and it is not speckled
-# (`roughness`). Real sprites and their reconstructions at 30 to 35 dB have edges of 0.85 to 1
-# and a roughness below 0.1, most samples and reconstructions of unseen sprites edges below that.
-SHARP, CLEAN = 0.9, 0.1
+# A picture is clean if its rim is as dark as the rest (`edge`) and its `roughness` small, as in
+# sprites and in reconstructions from 30 dB on. If it is rougher, its edge must be sharper.
+SPOTLESS, SHARP_ENOUGH = 0.055, 0.8
+CLEAN, SHARP = 0.1, 0.9
 # A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.5 to
 # 1, a roughness of 0.06 to 0.09), or nearly clean (hybrids, as a decoder draws them that was taught
 # them: 0.8 to 0.95, 0.085 to 0.12). All else (0.4 to 0.7, 0.11 to 0.17) is rubble.
@@ -35,11 +35,12 @@ SAME_COLOR_STEPS = 3
 # A picture that keeps its details, in CIE Lab
 ONE_COLOR = 9.0  # distance below which two of its colours are one
 # Least squares shrinks deviations from the mean, most those of colour. The factor on them is 1 plus
-# this times 1 - edge; of lightness more where noise is merged as well, which takes contrast away.
-SMOOTH_CONTRAST, CONTRAST = 0.3, 0.8
-COLOR_CONTRAST = 3.0
+# one of these times 1 - edge.
+SMOOTH_CONTRAST, NEARLY_CLEAN_CONTRAST = 0.3, 0.8  # of L; merging noise takes contrast away too
+COLOR_CONTRAST = 3.0  # of a and b
 RIM_LIGHTNESS = 45.0  # highest L of a rim; a lighter one becomes an outline
-DARK, MOST_CHANGE = 30.0, 12.0  # highest L of eyes, which stay; and change of L of all else inside
+EYE_LIGHTNESS = 30.0  # highest L of eyes and the like, which stay as they are
+MOST_CHANGE = 12.0  # of L of all else inside
 
 # Shape, by darkness: 1 - the smallest channel, so that only white has 0.
 UNSHARP, UNSHARP_BLUR = 2.0, 2.0  # strength, and blur in pixels, of a mask that lifts out limbs
@@ -98,14 +99,14 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
     """Return one picture (S, S, 3), float32 in [0, 1], finished."""
     few_colors = len(np.unique(picture.reshape(-1, 3), axis=0)) <= FEW_COLORS
     rough, sharp = roughness(picture), edge(picture)
-    if rough < CLEAN and (few_colors or sharp > SHARP):
+    if rough < CLEAN and (few_colors or sharp > (SHARP_ENOUGH if rough < SPOTLESS else SHARP)):
         return without_noise(picture)
     mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
-    if rough >= SMOOTH and (rough >= NEARLY_CLEAN or sharp <= NEARLY_SHARP):
+    if not (rough < SMOOTH or (rough < NEARLY_CLEAN and sharp > NEARLY_SHARP)):
         return color(picture, mask)
-    more = SMOOTH_CONTRAST if rough < SMOOTH else CONTRAST
+    more = SMOOTH_CONTRAST if rough < SMOOTH else NEARLY_CLEAN_CONTRAST
     return tidied(picture, mask, 1 + (1 - sharp) * np.array([more, COLOR_CONTRAST, COLOR_CONTRAST]))
 
 
@@ -178,7 +179,8 @@ def grouped(points: np.ndarray, radius: float) -> np.ndarray:
 def tidied(picture: np.ndarray, mask: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Return a picture (S, S, 3) with its details, cut out along a mask, on white.
 
-    Deviations of L, a and b from their means grow by factors (3,). On the whole it stays as dark.
+    Deviations of L, a and b from their means grow by factors (3,). The rim becomes an outline, and
+    the rest lighter: on the whole, one pixel around the mask included, it stays about as dark.
     """
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
@@ -190,7 +192,7 @@ def tidied(picture: np.ndarray, mask: np.ndarray, factors: np.ndarray) -> np.nda
     light = rim & (lab[..., 0] > RIM_LIGHTNESS)
     lab[light] *= (0, OUTLINE[1], OUTLINE[1])
     lab[light, 0] = OUTLINE[0]
-    body = mask & ~rim & (lab[..., 0] > DARK)
+    body = mask & ~rim & (lab[..., 0] > EYE_LIGHTNESS)
     change = ((100 - lab[mask, 0]).sum() - darkness) / max(body.sum(), 1)
     lab[body, 0] += np.clip(change, -MOST_CHANGE, MOST_CHANGE)
     lab[..., 0] = lab[..., 0].clip(0, 100)
@@ -248,8 +250,7 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
-    # Soft pixels of the rim are mixed with white, so they count less.
-    weight = (mask * np.clip(2 * (1 - picture.min(2)), 0.25, 1)).astype(np.float32)
+    weight = (mask * np.clip(2 * (1 - picture.min(2)), 0.25, 1)).astype(np.float32)  # less if pale
     inner = mask & (num_inside(mask) == 4)
     if not inner.any():
         inner = mask
@@ -262,9 +263,8 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     tone = majority(np.digitize(score, TONE_CUTS), weight, len(TONE_STEPS), TONE_VOTE)
     detail = details(lab[..., 0], weight, mask, inner)
 
-    body = inner & ~detail
-    own_mean = lab[body if body.any() else inner, 0].mean()  # dark details become outlines
-    base = np.clip(own_mean + LIFT, *BASE_LIGHTNESS)
+    body = inner & ~detail  # details get the lightness of an outline, not that of the body
+    base = np.clip(lab[body if body.any() else inner, 0].mean() + LIFT, *BASE_LIGHTNESS)
     saturated = np.hypot(*(smooth(lab[..., i], weight, CHROMA_BLUR) for i in (1, 2)))
     painted = np.zeros_like(lab)
     for index in np.unique(family[mask]):

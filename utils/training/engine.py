@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model import VAE, vae_loss
+from utils.cli import InputError
 from utils.data_utils import to_float
 from utils.lr_sched import learning_rate
 from utils.training import processes
@@ -83,7 +84,7 @@ def train(
     Parameters
     ----------
     model : VAE
-        Its encoder without gradients, if it is to stay as it is: it must where hybrids are taught.
+        With hybrids its encoder is frozen (`freeze_encoder`), as it may be without.
     optimizer : torch.optim.Optimizer
     sprites : Parts
     config : Config
@@ -235,18 +236,24 @@ def loss_vector(loss: Tensor, recon_error: Tensor, kl: Tensor) -> Tensor:
     return torch.cat([loss.reshape(1), recon_error.reshape(1), kl])
 
 
+def freeze_encoder(model: VAE) -> None:
+    """Keep the encoder as it is: the decoder alone takes gradients."""
+    if not hasattr(model, "encoder"):
+        raise InputError("--fix_encoder and --hybrids: this --model has no attribute `encoder`")
+    model.encoder.requires_grad_(False)
+
+
 def new_optimizer(model: VAE, lr: float = 5e-4, weight_decay: float = 0.0) -> torch.optim.Adam:
-    """Return Adam for the weights of a model that take gradients, fused where the device can.
+    """Return Adam for the weights of a model that take gradients, fused where it can be.
 
     The weight decay is AdamW's: each step takes lr * weight_decay of the weights away.
     """
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
     return torch.optim.Adam(
-        weights,
+        [weight for weight in model.parameters() if weight.requires_grad],
         lr=lr,
         weight_decay=weight_decay,
         decoupled_weight_decay=True,
-        fused=weights[0].device.type in ("cpu", "cuda"),
+        fused=next(model.parameters()).device.type in ("cpu", "cuda"),
     )
 
 
