@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import main
 import vis2
 from utils.pictures.plot import MARGIN
+from utils.run import snapshots
 from utils.run.checkpoint import load_model
 from utils.run.writer import Writer
 
@@ -98,6 +99,16 @@ def test_two_epochs_leave_everything_where_it_belongs(train):
     assert Image.open(folder / "samples.png").size == (3 * (10 * 42 - 2) + 2 * MARGIN,) * 2
     assert "held out" in out and "training" in out and "tensorboard --logdir" in out
     assert "Warm-up: 0 of 20 epochs" in out
+
+
+def test_many_sprites_show_what_lies_between_near_ones(train, monkeypatch):
+    monkeypatch.setattr(snapshots, "MANY", 10)
+    monkeypatch.setattr(snapshots, "PAIRED", 8)
+    assert train("--epoch", 1)[0] == 0
+    width, height = Image.open(Path(FOLDER.format(1), "samples.png")).size
+    assert width > 1.5 * height  # two sheets, side by side
+    events = EventAccumulator(FOLDER.format(1), {"images": 0}).Reload()
+    assert "train/between_sprites" in events.Tags()["images"]
 
 
 def test_tensorboard_has_the_names_that_dashboards_know(train):

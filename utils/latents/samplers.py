@@ -17,12 +17,12 @@ from scipy.spatial.distance import cdist
 from utils.cli import InputError
 from utils.data_utils import Sprites
 from utils.latents.runs import NO_PAIRS, TrainedRun, taught_pairs
+from utils.sprites.near import MANY
 from utils.training.draws import SAMPLER
 
 # Between sprites that it memorised a decoder leaves white what is white in one of them, so draws
 # come out small and pale. Latents this much farther from the mean of all sprites make up for it.
 STRETCH = 1.25
-MANY = 10_000  # sprites from which on nothing is memorised (benchmarks/how_many.py)
 
 POSTERIOR_DRAWS = 8  # latents drawn per sprite to fit a mixture to
 GMM_SIZES = (1, 2, 4, 8, 16, 32, 64)

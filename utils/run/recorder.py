@@ -24,7 +24,12 @@ from utils.run import state
 from utils.run.checkpoint import save_weights
 from utils.run.logger import Console, History, TensorBoard, duration, is_detailed, read_losses
 from utils.run.projector import save_projector
-from utils.run.snapshots import between, reconstruction_table, save_pictures
+from utils.run.snapshots import (
+    between,
+    reconstruction_table,
+    save_pictures,
+    shows_between,
+)
 from utils.run.writer import Writer
 from utils.training import processes
 from utils.training.draws import prior_noise
@@ -240,7 +245,7 @@ class Recorder(Follower):
             "train/reconstruct_img": reconstruct(model, x),
             "train/prior_samples": decode(model, self.z[:NUM_SHOWN]),
         }
-        if self.run.sprites.hybrids is not None:
+        if shows_between(self.run.sprites):
             pictures["train/between_sprites"] = between(model, self.run.sprites, NUM_SHOWN)
         self.tensorboard.add_pictures(epoch, pictures)
 

@@ -7,18 +7,20 @@ from torch import Tensor
 
 from model import VAE
 from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
+from utils.sprites.near import MANY
 from utils.training.engine import Parts, decode, encode, evaluate, halfway, psnr, reconstruct
 from utils.training.hybrids import mixtures
 
 COLUMNS = 10  # of a picture
 SCALE = 3  # pixels of a picture per pixel of a sprite
 MEASURED_HYBRIDS = 1000
+PAIRED = 2000  # of many sprites, those among which near ones are looked for
 
 
 def save_pictures(folder: Path, model: VAE, sprites: Parts, z: Tensor) -> None:
     """Write ``reconstructions.png``, and ``samples.png`` of latents z from the prior.
 
-    If hybrids were taught, samples halfway between two sprites come first.
+    Samples halfway between two sprites come first, where those are sprites: see `shows_between`.
     """
     rows = []
     for label, x in (
@@ -30,16 +32,30 @@ def save_pictures(folder: Path, model: VAE, sprites: Parts, z: Tensor) -> None:
             rows += [(label, x), ("reconstruction", reconstruct(model, x))]
     save_figure(folder / "reconstructions.png", labelled_rows(rows, SCALE))
     samples = grid(decode(model, z), COLUMNS, SCALE)
-    if sprites.hybrids is not None:
+    if shows_between(sprites):
         first = grid(between(model, sprites, len(z)), COLUMNS, SCALE)
         titles = "Halfway between two near sprites", "From the prior"
         samples = join([*map(titled, titles, (first, samples))], align="start")
     save_figure(folder / "samples.png", samples)
 
 
+def shows_between(sprites: Parts) -> bool:
+    """Return whether there is something to see halfway between near sprites of a run."""
+    return sprites.hybrids is not None or len(sprites.train) >= MANY
+
+
 def between(model: VAE, sprites: Parts, count: int) -> Tensor:
-    """Return what a model decodes halfway between some pairs whose hybrids it was taught."""
-    pairs = sprites.hybrids.pairs
+    """Return what a model decodes halfway between some near sprites.
+
+    These are pairs whose hybrids it was taught, or else pairs of nearest latents.
+    """
+    if sprites.hybrids is not None:
+        pairs = sprites.hybrids.pairs
+    else:
+        mu, _ = encode(model, sprites.train[:PAIRED])
+        nearest = torch.cdist(mu, mu).fill_diagonal_(torch.inf).argmin(1)
+        own = torch.arange(len(mu), device=mu.device)
+        pairs = torch.stack([own, nearest], 1).sort(1).values.unique(dim=0)
     pairs = pairs[torch.linspace(0, len(pairs) - 1, min(count, len(pairs))).long()]
     return halfway(model, sprites.train, pairs)
 

@@ -6,6 +6,7 @@ pairs = near_pairs(pixels, groups, most=4)  # (P, 2), each pair once
 import numpy as np
 
 BLOCK = 256  # sprites whose distances to all others are in memory at once
+MANY = 10_000  # sprites from which on none is memorised, and between near ones there is a sprite
 CANDIDATES = 100  # nearest sprites among which a sprite finds its pairs
 
 
