@@ -11,6 +11,7 @@ from utils.pictures.finish import (
     CLEAN,
     NEARLY_CLEAN,
     NEARLY_SHARP,
+    SHARP_ENOUGH,
     edge,
     finish,
     finisher,
@@ -123,7 +124,7 @@ def test_roughness_tells_sprites_from_noise(sprites):
 def test_edges_tell_sprites_from_blurred_ones(sprites):
     for clean in sprites[:30].permute(0, 2, 3, 1).numpy() / np.float32(255):
         blurred = cv2.GaussianBlur(clean, (0, 0), 2)
-        assert edge(clean) > 0.8 > 1.5 * edge(blurred)
+        assert edge(clean) > SHARP_ENOUGH > 1.5 * edge(blurred)
         finished = finish(torch.from_numpy(blurred).permute(2, 0, 1)[None]).numpy()
         assert dark_rim(finished) > 0.95
     assert edge(np.ones((40, 40, 3), np.float32)) == 1

@@ -24,12 +24,7 @@ from utils.run import state
 from utils.run.checkpoint import save_weights
 from utils.run.logger import Console, History, TensorBoard, duration, is_detailed, read_losses
 from utils.run.projector import save_projector
-from utils.run.snapshots import (
-    between,
-    reconstruction_table,
-    save_pictures,
-    shows_between,
-)
+from utils.run.snapshots import between, reconstruction_table, save_pictures, shows_between
 from utils.run.writer import Writer
 from utils.training import processes
 from utils.training.draws import prior_noise
