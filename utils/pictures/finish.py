@@ -17,6 +17,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from utils.pictures.few_colors import grouped, merged, without_halo, without_noise
 from utils.sprites.png import import_cv2
 
 # A picture is clean if its rim is as dark as the rest (`edge`) and its `roughness` small, as in
@@ -29,8 +30,6 @@ CLEAN, SHARP = 0.1, 0.9
 SMOOTH = 0.085
 NEARLY_SHARP, NEARLY_CLEAN = 0.6, 0.13
 FEW_COLORS = 128  # no decoder makes so few: such a picture is clean, whatever its edges
-SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
-SAME_COLOR_STEPS = 3
 
 # A picture that keeps its details, in CIE Lab
 ONE_COLOR = 9.0  # distance below which two of its colours are one
@@ -100,7 +99,7 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
     few_colors = len(np.unique(picture.reshape(-1, 3), axis=0)) <= FEW_COLORS
     rough, sharp = roughness(picture), edge(picture)
     if rough < CLEAN and (few_colors or sharp > (SHARP_ENOUGH if rough < SPOTLESS else SHARP)):
-        return without_noise(picture)
+        return without_noise(picture if few_colors else without_halo(picture))
     mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
@@ -139,41 +138,6 @@ def edge(picture: np.ndarray) -> float:
         return 1.0
     rim = mask & (num_inside(mask) < 4)
     return float(np.median(dark[rim]) / np.quantile(dark[mask], 0.9))
-
-
-def without_noise(picture: np.ndarray) -> np.ndarray:
-    """Return a clean picture with each colour replaced by the mean of similar ones.
-
-    Blurring mean shift in RGB with a window of radius `SAME_COLOR` (Cheng 1995), wherever in the
-    picture the pixels lie. Nearly white becomes white.
-    """
-    colors = picture.reshape(-1, 3).copy()
-    colors[colors.min(1) > 1 - SAME_COLOR / 3] = 1
-    visible = np.nonzero(colors.min(1) < 1)[0]
-    colors[visible] = merged(colors[visible], SAME_COLOR / 2)
-    return colors.reshape(picture.shape).astype(np.float32)
-
-
-def merged(points: np.ndarray, radius: float) -> np.ndarray:
-    """Return colours (n, 3), each replaced by the mean of those near it, a few times over."""
-    original = points
-    for _ in range(SAME_COLOR_STEPS):
-        near = np.square(points[:, None] - original[None]).sum(2) < radius**2
-        count = near.sum(1, keepdims=True)
-        points = np.where(count, near @ original / np.maximum(count, 1), points)
-    return points
-
-
-def grouped(points: np.ndarray, radius: float) -> np.ndarray:
-    """Return colours (n, 3), each replaced by the mean of its group, none wider than two radii."""
-    means = np.empty_like(points)
-    left = np.ones(len(points), bool)
-    for index, point in enumerate(points):
-        if left[index]:
-            near = left & (np.square(points - point).sum(1) < radius**2)
-            means[near] = points[near].mean(0)
-            left &= ~near
-    return means
 
 
 def tidied(picture: np.ndarray, mask: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -1,0 +1,54 @@
+"""Few colours: those of a picture that are alike become one.
+
+picture = without_noise(picture)  # float32 (S, S, 3) in [0, 1], on white
+"""
+
+import numpy as np
+from scipy import ndimage
+
+SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
+SAME_COLOR_STEPS = 3
+HALO = 0.15  # highest darkness (1 - the smallest channel) of what a decoder leaves around a sprite
+
+
+def without_noise(picture: np.ndarray) -> np.ndarray:
+    """Return a clean picture with each colour replaced by the mean of similar ones.
+
+    Blurring mean shift in RGB with a window of radius `SAME_COLOR` (Cheng 1995), wherever in the
+    picture the pixels lie. Nearly white becomes white.
+    """
+    colors = picture.reshape(-1, 3).copy()
+    colors[colors.min(1) > 1 - SAME_COLOR / 3] = 1
+    visible = np.nonzero(colors.min(1) < 1)[0]
+    colors[visible] = merged(colors[visible], SAME_COLOR / 2)
+    return colors.reshape(picture.shape).astype(np.float32)
+
+
+def without_halo(picture: np.ndarray) -> np.ndarray:
+    """Return a picture, white where it is faint and connected to the border."""
+    faint = np.pad(picture.min(2) > 1 - HALO, 1, constant_values=True)
+    labels, _ = ndimage.label(faint)
+    outside = (labels == labels[0, 0])[1:-1, 1:-1]
+    return np.where(outside[..., None], np.float32(1), picture)
+
+
+def merged(points: np.ndarray, radius: float) -> np.ndarray:
+    """Return colours (n, 3), each replaced by the mean of those near it, a few times over."""
+    original = points
+    for _ in range(SAME_COLOR_STEPS):
+        near = np.square(points[:, None] - original[None]).sum(2) < radius**2
+        count = near.sum(1, keepdims=True)
+        points = np.where(count, near @ original / np.maximum(count, 1), points)
+    return points
+
+
+def grouped(points: np.ndarray, radius: float) -> np.ndarray:
+    """Return colours (n, 3), each replaced by the mean of its group, none wider than two radii."""
+    means = np.empty_like(points)
+    left = np.ones(len(points), bool)
+    for index, point in enumerate(points):
+        if left[index]:
+            near = left & (np.square(points - point).sum(1) < radius**2)
+            means[near] = points[near].mean(0)
+            left &= ~near
+    return means
