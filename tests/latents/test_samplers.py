@@ -78,7 +78,7 @@ def test_near_sprites_are_other_creatures(posteriors):
     assert (near_sprites(mu[:2], groups[:2]) == [[0, 0], [1, 1]]).all()
 
 
-def test_hybrids_are_drawn_about_halfway_between_taught_pairs(posteriors):
+def test_hybrids_are_drawn_halfway_between_taught_pairs_and_then_about_halfway(posteriors):
     z = drawn("hybrids", posteriors, 200)
     first, second = posteriors.mu[posteriors.pairs].swapaxes(0, 1)
     way = second - first  # (60, 4)
@@ -87,7 +87,8 @@ def test_hybrids_are_drawn_about_halfway_between_taught_pairs(posteriors):
     nearest = off.argmin(1)
     assert off.min(1) == pytest.approx(np.zeros(200), abs=1e-6)
     shares = share[np.arange(200), nearest]
-    assert 7 / 16 <= shares.min() < 0.45 < 0.55 < shares.max() <= 9 / 16
+    assert shares[:60] == pytest.approx(np.full(60, 0.5))
+    assert 7 / 16 <= shares[60:].min() < 0.45 < 0.55 < shares[60:].max() <= 9 / 16
     assert set(np.bincount(nearest, minlength=60)) == {3, 4}  # none again before all were
     with pytest.raises(InputError, match="was taught none"):
         fitted("hybrids", posteriors._replace(pairs=NO_PAIRS))

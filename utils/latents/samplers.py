@@ -41,7 +41,7 @@ LEAST_RATIO = 0.8
 FITTED_DRAWS = 200  # mixtures from which it is seen how much nearer to the mean they are
 TRIES = 100  # mixtures to try until one is far enough from all sprites
 
-MIDDLE = (7 / 16, 9 / 16)  # share of the second of two sprites: nearer to one it may be a copy
+MIDDLE = (7 / 16, 9 / 16)  # share of the second of two sprites: at 3/8 a tenth are copies
 
 
 class Posteriors(NamedTuple):
@@ -189,7 +189,7 @@ class Neighbours(Sampler):
 
 @dataclass
 class Taught(Sampler):
-    """Mixtures of two sprites whose hybrids the decoder was taught, about halfway."""
+    """Mixtures of two sprites whose hybrids the decoder was taught, halfway or nearly so."""
 
     title = "between two near sprites, where the decoder was taught hybrids drawn by code"
     mu: np.ndarray  # (N, d)
@@ -203,11 +203,12 @@ class Taught(Sampler):
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):
-        """Draw pairs, none again before all were, and a place between the two of each."""
+        """Draw pairs, none again before all were; the first time halfway, where one was taught."""
         rounds = -(-count // len(self.pairs))
         order = [rng.permutation(len(self.pairs)) for _ in range(rounds)]
         first, second = self.mu[self.pairs[np.concatenate(order)[:count]]].swapaxes(0, 1)
         share = rng.uniform(*MIDDLE, (count, 1))
+        share[: len(self.pairs)] = 0.5
         return (1 - share) * first + share * second
 
 
