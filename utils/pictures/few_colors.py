@@ -1,6 +1,6 @@
-"""Few colours: those of a picture that are alike become one.
+"""What a clean decoded picture has too many of: colours that are alike, and specks around it.
 
-picture = without_noise(picture)  # float32 (S, S, 3) in [0, 1], on white
+picture = without_noise(without_halo(picture))  # float32 (S, S, 3) in [0, 1], on white
 """
 
 import numpy as np
@@ -8,6 +8,7 @@ from scipy import ndimage
 
 SAME_COLOR = 0.12  # distance in RGB below which colours of a clean picture are one
 SAME_COLOR_STEPS = 3
+NEARLY_WHITE = 1 - SAME_COLOR / 3  # smallest channel above which a colour is white
 HALO = 0.15  # highest darkness (1 - the smallest channel) of what a decoder leaves around a sprite
 
 
@@ -18,16 +19,22 @@ def without_noise(picture: np.ndarray) -> np.ndarray:
     picture the pixels lie. Nearly white becomes white.
     """
     colors = picture.reshape(-1, 3).copy()
-    colors[colors.min(1) > 1 - SAME_COLOR / 3] = 1
+    colors[colors.min(1) > NEARLY_WHITE] = 1
     visible = np.nonzero(colors.min(1) < 1)[0]
     colors[visible] = merged(colors[visible], SAME_COLOR / 2)
     return colors.reshape(picture.shape).astype(np.float32)
 
 
 def without_halo(picture: np.ndarray) -> np.ndarray:
-    """Return a picture, white where it is faint and connected to the border."""
-    faint = np.pad(picture.min(2) > 1 - HALO, 1, constant_values=True)
-    labels, _ = ndimage.label(faint)
+    """Return a picture without the faint specks around its outline.
+
+    Those that are connected to the outside through faint pixels (four neighbours). What is faint
+    and three pixels wide and high is no speck but a pale body, which need not have an outline.
+    """
+    lightness = picture.min(2)
+    faint = lightness > 1 - HALO
+    body = ndimage.binary_opening(faint & (lightness <= NEARLY_WHITE), np.ones((3, 3)))
+    labels, _ = ndimage.label(np.pad(faint & ~body, 1, constant_values=True))
     outside = (labels == labels[0, 0])[1:-1, 1:-1]
     return np.where(outside[..., None], np.float32(1), picture)
 

@@ -3,11 +3,11 @@
     finished = finish(decode(model, z))
 
 This is code after the model, not the model, and every figure of finished sprites says so. A clean
-picture only loses its noise. One that is smooth or nearly clean keeps its eyes and other details:
-specks around it go, similar colours become one, with more contrast between them, and its rim is
-dark. Rubble gets one clear shape, ramps of a few colours inside it, and an outline in a
-dark shade of the colour next to it. Code never adds limbs or faces: those come from the latent.
-Nothing here is random.
+picture only loses its noise and the specks around it. One that is smooth or nearly clean keeps its
+eyes and other details: specks around it go, similar colours become one, with more contrast between
+them, and its rim is dark. Rubble gets one clear shape, ramps of a few colours inside it, and an
+outline in a dark shade of the colour next to it. Code never adds limbs or faces: those come from
+the latent. Nothing here is random.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ CLEAN, SHARP = 0.1, 0.9
 # them: 0.8 to 0.95, 0.085 to 0.12). All else (0.4 to 0.7, 0.11 to 0.17) is rubble.
 SMOOTH = 0.085
 NEARLY_SHARP, NEARLY_CLEAN = 0.6, 0.13
-FEW_COLORS = 128  # no decoder makes so few: such a picture is clean, whatever its edges
+FEW_COLORS = 128  # no decoder makes so few of 40x40 pixels: the picture is clean as it is
 
 # A picture that keeps its details, in CIE Lab
 ONE_COLOR = 9.0  # distance below which two of its colours are one
