@@ -203,7 +203,7 @@ class Taught(Sampler):
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):
-        """Draw pairs, none again before all were; the first time halfway, where one was taught."""
+        """Draw pairs, none again before all were: at first halfway, where a hybrid was taught."""
         rounds = -(-count // len(self.pairs))
         order = [rng.permutation(len(self.pairs)) for _ in range(rounds)]
         first, second = self.mu[self.pairs[np.concatenate(order)[:count]]].swapaxes(0, 1)
