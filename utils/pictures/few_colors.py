@@ -34,9 +34,8 @@ def without_halo(picture: np.ndarray) -> np.ndarray:
     lightness = picture.min(2)
     faint = lightness > 1 - HALO
     body = ndimage.binary_opening(faint & (lightness <= NEARLY_WHITE), np.ones((3, 3)))
-    labels, _ = ndimage.label(np.pad(faint & ~body, 1, constant_values=True))
-    outside = (labels == labels[0, 0])[1:-1, 1:-1]
-    return np.where(outside[..., None], np.float32(1), picture)
+    kept = ndimage.binary_fill_holes(body | ~faint)
+    return np.where(kept[..., None], picture, np.float32(1))
 
 
 def merged(points: np.ndarray, radius: float) -> np.ndarray:

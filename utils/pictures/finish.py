@@ -98,15 +98,20 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
     """Return one picture (S, S, 3), float32 in [0, 1], finished."""
     few_colors = len(np.unique(picture.reshape(-1, 3), axis=0)) <= FEW_COLORS
     rough, sharp = roughness(picture), edge(picture)
-    if rough < CLEAN and (few_colors or sharp > (SHARP_ENOUGH if rough < SPOTLESS else SHARP)):
+    least = SHARP_ENOUGH if rough < SPOTLESS else SHARP
+    if rough < CLEAN and (few_colors or sharp > least):
         return without_noise(picture if few_colors else without_halo(picture))
     mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
-    if not (rough < SMOOTH or (rough < NEARLY_CLEAN and sharp > NEARLY_SHARP)):
+    if rough < SMOOTH:
+        contrast = SMOOTH_CONTRAST
+    elif rough < NEARLY_CLEAN and sharp > NEARLY_SHARP:
+        contrast = NEARLY_CLEAN_CONTRAST
+    else:
         return color(picture, mask)
-    more = SMOOTH_CONTRAST if rough < SMOOTH else NEARLY_CLEAN_CONTRAST
-    return tidied(picture, mask, 1 + (1 - sharp) * np.array([more, COLOR_CONTRAST, COLOR_CONTRAST]))
+    more = np.array([contrast, COLOR_CONTRAST, COLOR_CONTRAST])
+    return tidied(picture, mask, 1 + (1 - sharp) * more)
 
 
 def roughness(picture: np.ndarray) -> float:
@@ -160,6 +165,12 @@ def tidied(picture: np.ndarray, mask: np.ndarray, factors: np.ndarray) -> np.nda
     change = ((100 - lab[mask, 0]).sum() - darkness) / max(body.sum(), 1)
     lab[body, 0] += np.clip(change, -MOST_CHANGE, MOST_CHANGE)
     lab[..., 0] = lab[..., 0].clip(0, 100)
+    return on_white(lab, mask)
+
+
+def on_white(lab: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return a picture (S, S, 3) in CIE Lab as RGB in [0, 1], white outside a mask (S, S)."""
+    cv2 = import_cv2()
     rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), 0, 1)
     rgb[~mask] = 1
     return rgb
@@ -214,7 +225,8 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """
     cv2 = import_cv2()
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
-    weight = (mask * np.clip(2 * (1 - picture.min(2)), 0.25, 1)).astype(np.float32)  # less if pale
+    # Soft pixels of the rim are mixed with white, so they count less.
+    weight = (mask * np.clip(2 * (1 - picture.min(2)), 0.25, 1)).astype(np.float32)
     inner = mask & (num_inside(mask) == 4)
     if not inner.any():
         inner = mask
@@ -241,9 +253,7 @@ def color(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
         for step, (change, factor) in enumerate(zip(TONE_STEPS, TONE_CHROMA, strict=True)):
             painted[area & (tone == step)] = (np.clip(own + change, *LIGHTNESS), *chroma * factor)
         painted[area & (detail | (num_inside(mask) < 4))] = (OUTLINE[0], *chroma * OUTLINE[1])
-    rgb = np.clip(cv2.cvtColor(painted, cv2.COLOR_Lab2RGB), 0, 1)
-    rgb[~mask] = 1
-    return rgb
+    return on_white(painted, mask)
 
 
 def smooth(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
