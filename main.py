@@ -79,7 +79,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
     text = "keep the encoder as it starts, and train the decoder alone; --hybrids does so too"
     add("--fix_encoder", action=argparse.BooleanOptionalAction, default=False, help=text)
-    text = "hybrids of near sprites, drawn by code, beside each sprite of a batch"
+    text = "hybrids of near sprites, put together by code, beside each sprite of a batch"
     add("--hybrids", type=integer(0, 64), default=0, help=text)
     add("--weight_decay", type=number(0), default=0.0, help="AdamW's weight decay; 0: plain Adam")
     text = "seed of the split and of everything random"
@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
     from utils.run.recorder import Run, opened, recorder_of
     from utils.training.device import choose_device, choose_precision
     from utils.training.engine import Progress, freeze_encoder, new_optimizer, train
-    from utils.training.hybrids import digest_of
+    from utils.training.hybrids import digest_of, pairs_of
 
     # Sprites: one uint8 tensor, split in two, on the device.
     device, device_line = choose_device(processes.own_device(args.device))
@@ -144,7 +144,7 @@ def main(args: argparse.Namespace) -> None:
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
     settings["sprites_sha256"] = fingerprint(prints)
     if args.hybrids:
-        settings["pairs_sha256"] = digest_of(sprites.hybrids.pairs.cpu().numpy())
+        settings["pairs_sha256"] = digest_of(pairs_of(sprites.hybrids).numpy())
     conditions = state.conditions(device, config.augmentation)
     run = Run(
         folder=folder,
@@ -269,7 +269,7 @@ def load_parts(args: argparse.Namespace, device) -> tuple["Parts", dict, str]:
     hybrids = None
     if args.hybrids:
         groups = creatures([loaded.names[i] for i in indices[0]])
-        hybrids = taught_hybrids(train, groups, args.seed)
+        hybrids = taught_hybrids(train, groups)
     return Parts(train, val, hybrids), prints, loaded.source
 
 

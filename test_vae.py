@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,7 +36,7 @@ from utils.pictures.album import Album
 from utils.pictures.finish import finisher
 from utils.pictures.palettes import palette
 from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, labelled_rows, titled
-from utils.sprites.hybrid import hybrid
+from utils.sprites.hybrid import extents, hybrids
 from utils.training.draws import prior_noise
 from utils.training.engine import decode, reconstruct
 
@@ -276,15 +275,18 @@ def plot_hybrids(context: Context) -> Figure | None:
     if not context.args.hybrids:
         return None
     ends = choose_sprites(context.sprites, context.args.hybrids, (), option="--hybrids")
-    a, b = ends.pixels.permute(0, 2, 3, 1).numpy()
-    drawn = np.stack([hybrid(a, b, i / (HYBRIDS - 1)) for i in range(HYBRIDS)])
+    order = sorted((0, 1), key=lambda end: ends.places[end])  # the first in the set gives the head
+    pixels, t = ends.pixels[order], torch.linspace(0, 1, HYBRIDS)
+    weights = torch.stack([1 - t, t], dim=1)[:, order]
+    parents = torch.tensor([0, 1]).expand(HYBRIDS, 2)
+    by_code = hybrids(pixels, extents(pixels), parents, weights)
     decoded = context.paint(path(*encode(context.run.model, ends.pixels), HYBRIDS))
     model = "the model, finished" if context.args.finish else "the model"
-    rows = [("code alone", torch.from_numpy(drawn).permute(0, 3, 1, 2)), (model, decoded)]
+    rows = [("code alone", by_code), (model, decoded)]
     return titled(
         "Hybrids",
         labelled_rows(rows, context.args.scale),
-        "from {} to {}: above, code mixes their pixels, without a model; below, the model decodes "
+        "from {} to {}: above, code takes rows of both, without a model; below, the model decodes "
         "mixtures of their latents".format(*ends.names),
     )
 

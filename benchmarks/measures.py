@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+import torch
 
 from utils.cli import Parser, integer, run_script
 
@@ -62,16 +63,17 @@ def spoilt(sprites: np.ndarray) -> dict[str, np.ndarray]:
 
 def hybrids(sprites: np.ndarray, groups: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Return hybrids of some pairs that a run would be taught, by name."""
-    from utils.sprites.hybrid import hybrid
+    from utils.sprites import hybrid
     from utils.training.hybrids import hybrid_pairs
 
-    pairs, _ = hybrid_pairs(sprites, groups, seed=0)
+    pairs, _ = hybrid_pairs(sprites, groups)
     pairs = pairs[np.random.default_rng(0).permutation(len(pairs))[:count]]
-    pictures = np.ascontiguousarray(sprites.transpose(0, 2, 3, 1))
+    pixels, parents = torch.from_numpy(sprites), torch.from_numpy(pairs)
+    extents = hybrid.extents(pixels)
     return {
-        f"hybrids, t = {t}": np.stack(
-            [hybrid(pictures[i], pictures[j], t) for i, j in pairs]
-        ).transpose(0, 3, 1, 2)
+        f"hybrids, t = {t}": hybrid.hybrids(
+            pixels, extents, parents, torch.tensor([1 - t, t]).expand(len(pairs), 2)
+        ).numpy()
         for t in (0.25, 0.5)
     }
 

@@ -17,7 +17,7 @@ from model import VAE
 from utils.data_utils import load_sprites
 from utils.latents.runs import encode
 from utils.run.checkpoint import load_model, save_weights
-from utils.sprites.hybrid import hybrid
+from utils.sprites.hybrid import extents, hybrids
 from utils.training.engine import decode
 
 from .test_scripts import RUN, drawn, holds, sprite_pixels
@@ -69,14 +69,14 @@ def test_a_sheet_of_all_that_is_shown(script):
 
 
 def test_hybrids_by_code_and_by_the_model(script):
-    code, _, err = script(test_vae, "--hybrids", "002.png", 7, "--scale", 1)
+    code, _, err = script(test_vae, "--hybrids", 7, "002.png", "--scale", 1)
     assert code == 0, err
     picture = drawn("vis/test/hybrids.png")
-    a, b = load_sprites("figure").pixels[[2, 7]].permute(0, 2, 3, 1).numpy()
-    for t in (0, 0.25, 0.5, 1):
-        by_code = torch.from_numpy(hybrid(a, b, t)).permute(2, 0, 1)
-        assert holds(picture, sprite_pixels(by_code, 1))
     x = load_sprites("figure").pixels[[2, 7]]
+    for t in (0, 0.25, 0.5, 1):  # the head is that of the second one, which comes first in the set
+        weights = torch.tensor([[t, 1 - t]])
+        (by_code,) = hybrids(x, extents(x), torch.tensor([[0, 1]]), weights)
+        assert holds(picture, sprite_pixels(by_code, 1))
     model = load_model(f"{RUN}/checkpoint_8.pt")
     mu = encode(model, x)
     for z in (mu[0], mu.mean(0), mu[1]):
@@ -182,7 +182,7 @@ def taught(script):
     sprites = ("--data_path", "monsters:20", "--output_dir", "taught")
     code, out, err = script(main, *small, *sprites, "--hybrids", 2, "--init", "pca")
     assert code == 0, err
-    assert "pairs, drawn by code" in out and "\nhybrids " in out
+    assert "sprites, put together by code: " in out and "\nhybrids " in out
     (folder,) = Path().glob("taught_*")
     return folder
 

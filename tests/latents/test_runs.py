@@ -88,9 +88,7 @@ def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
     sprites = Sprites(pixels, names, "", [])
 
     def corners(near, default=(0, 1, 2, 3)):
-        return choose_corners(run, sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
-
-    run = TrainedRun(None, tmp_path, tmp_path, {})
+        return choose_corners(sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
 
     assert corners("1A.png") == [10, 12, 30, 90] == corners("0")
     assert corners("3B.png") == [33, 12, 11, 90] or corners("3B.png") == [33, 12, 90, 11]
@@ -100,31 +98,22 @@ def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
     with pytest.raises(ValueError, match="--near 7: there are 6 sprites"):
         corners("7")
     with pytest.raises(ValueError, match="of 3 other creatures there are 1"):
-        choose_corners(run, Sprites(pixels[:4], names[:4], "", []), None, "0", ())
+        choose_corners(Sprites(pixels[:4], names[:4], "", []), None, "0", ())
 
 
-def test_corners_are_first_those_that_a_run_was_taught(tmp_path, monkeypatch):
-    pixels = torch.tensor([10, 11, 12, 13, 90, 80], dtype=torch.uint8)
-    pixels = pixels[:, None, None, None].expand(6, 3, 4, 4)
-    sprites = Sprites(pixels, [f"{i}.png" for i in range(6)], "", [])
+def test_pairs_that_a_run_was_taught_are_named_by_their_places_in_the_set(tmp_path, monkeypatch):
+    sprites = Sprites(torch.zeros(6, 3, 4, 4), [f"{i}.png" for i in range(6)], "", [])
     pairs = np.array([[1, 2], [2, 0], [3, 4]])  # of the training sprites
-    settings = {"hybrids": 2, "seed": 1, "pairs_sha256": digest_of(pairs)}
+    settings = {"hybrids": 2, "pairs_sha256": digest_of(pairs)}
     run = TrainedRun(None, tmp_path, tmp_path, settings)
     known = {"training": torch.tensor([5, 4, 0, 1, 2])}
     monkeypatch.setattr(runs, "known_indices", lambda run, sprites: known)
     monkeypatch.setattr(runs, "hybrid_pairs", lambda *_: (pairs, pairs[:1]))
-    corners = choose_corners(run, sprites, None, "0", ())
-    assert corners.pixels[:, 0, 0, 0].tolist() == [10, 80, 90, 11]
-    corners = choose_corners(run, sprites, None, "3", ())  # which was held out
-    assert corners.pixels[:, 0, 0, 0].tolist() == [13, 12, 11, 10]
-    Image.new("RGB", (4, 4), (10, 10, 11)).save(tmp_path / "0.png")  # another sprite of that name
-    corners = choose_corners(run, sprites, None, str(tmp_path / "0.png"), ())
-    assert corners.pixels[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
+    taught, left_out = taught_pairs(run, sprites)
+    assert taught.tolist() == [[4, 0], [0, 5], [1, 2]] and left_out.tolist() == [[4, 0]]
     # Of another version of the code, that chose other pairs:
     settings["pairs_sha256"] = digest_of(pairs[:2])
     assert len(taught_pairs(run, sprites)[0]) == 0
-    corners = choose_corners(run, sprites, None, "0", ())
-    assert corners.pixels[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
 
 
 def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from utils.sprites import near
-from utils.sprites.near import near_pairs, nearest_others
+from utils.sprites.near import nearest_others, pairs_among
 
 # Grey sprites of one pixel: their distances are those of the numbers.
 VALUES = np.array([10, 11, 30, 33, 90, 12])
@@ -33,26 +33,13 @@ def test_nearest_of_other_creatures_come_in_order_one_of_each():
 def test_fewer_creatures_than_are_asked_for():
     assert nearest_others(PIXELS, np.array([0, 0, 0, 1, 1, 1]), 5).shape == (6, 1)
     assert nearest_others(PIXELS, np.zeros(6, int), 2).shape == (6, 0)
-    assert near_pairs(PIXELS, np.zeros(6, int), 2).shape == (0, 2)
+    assert pairs_among(nearest_others(PIXELS, np.zeros(6, int), 2)).shape == (0, 2)
 
 
-def test_the_nearest_pairs_are_taken_first_each_once():
-    alone = np.arange(6)
-    # 11 and 12 are as near as 10 and 11, but 11 is in its one pair by then, and so are 30 and 33.
-    assert near_pairs(PIXELS, alone, 1).tolist() == [[0, 1], [2, 3], [4, 5]]
-    expected = [[0, 1], [0, 5], [1, 5], [2, 3], [2, 4], [3, 4]]
-    assert near_pairs(PIXELS, alone, 2).tolist() == expected
-    forms = np.array([7, 7, 3, 3, 5, 9])  # 10 and 11 are one creature, 30 and 33 another
-    assert near_pairs(PIXELS, forms, 1).tolist() == [[0, 2], [1, 5], [3, 4]]
-
-
-def test_no_sprite_is_in_more_pairs_than_allowed():
-    pixels = np.random.default_rng(0).integers(0, 256, (60, 3, 4, 4)).astype(np.uint8)
-    pixels[:5] = 128  # near to all others
-    pairs = near_pairs(pixels, np.arange(60), 3)
-    number = np.bincount(pairs.ravel(), minlength=60)
-    assert number.max() == 3 and (number == 3).mean() > 0.9
-    assert len(np.unique(pairs, axis=0)) == len(pairs) and (pairs[:, 0] < pairs[:, 1]).all()
+def test_pairs_are_named_once_and_none_is_of_one_sprite():
+    near = np.array([[1, 2], [0, 1], [3, 0], [3, 3]])
+    assert pairs_among(near).tolist() == [[0, 1], [0, 2], [2, 3]]
+    assert pairs_among(near[:0]).shape == (0, 2)
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -7,19 +5,18 @@ import torch
 from model import VAE, initialize_from_data
 from utils.cli import InputError
 from utils.data_utils import to_float
-from utils.sprites import workers
-from utils.sprites.hybrid import hybrid
+from utils.sprites.hybrid import extents, hybrids
 from utils.sprites.monsters import draw_monster
-from utils.training import hybrids
-from utils.training.draws import epoch_draws, hybrid_draws
+from utils.sprites.near import nearest_others
+from utils.training.draws import HybridDraws, epoch_draws, hybrid_draws
 from utils.training.engine import Config, Parts, Progress, encode, new_optimizer, train
 from utils.training.hybrids import (
-    STEPS,
     Hybrids,
-    draw_hybrids,
     hybrid_pairs,
     mixtures,
+    parents_of,
     taught_hybrids,
+    pairs_of,
 )
 
 CONFIG = Config(epochs=2, batch_size=4, lr=1e-3, hybrids=2)
@@ -38,41 +35,45 @@ def pair_set(*arrays):
     return {tuple(pair) for pairs in arrays for pair in pairs.tolist()}
 
 
-def test_a_tenth_of_the_pairs_is_left_out_by_the_seed(pixels):
+def test_a_tenth_of_the_pairs_is_left_out(pixels):
     groups = np.arange(12)
-    taught, left_out = hybrid_pairs(pixels, groups, 1)
-    everything = pair_set(hybrids.near_pairs(pixels, groups, hybrids.MOST_PAIRS))
-    assert pair_set(taught, left_out) == everything
-    assert len(left_out) == len(everything) // 10 > 0
-    assert pair_set(left_out) != pair_set(hybrid_pairs(pixels, groups, 2)[1])
-    assert pair_set(left_out) == pair_set(hybrid_pairs(pixels, groups, 1)[1])
+    taught, left_out = hybrid_pairs(pixels, groups)
+    assert len(taught) + len(left_out) == 12 * 11 // 2  # there are fewer than are mixed
+    assert len(left_out) == 7 and (left_out.sum(1) % 10 == 9).all()
+    assert pair_set(taught).isdisjoint(pair_set(left_out))
+    sprites = torch.from_numpy(pixels)
+    assert pair_set(pairs_of(taught_hybrids(sprites, groups))) == pair_set(taught)
 
 
-def test_pictures_of_a_pair_lie_together_and_processes_draw_the_same(pixels, monkeypatch, capsys):
-    pairs = np.array([[0, 3], [5, 2], [7, 11]])
-    alone = draw_hybrids(pixels, pairs)
-    a, b = (np.ascontiguousarray(pixels[i].transpose(1, 2, 0)) for i in pairs[1])
-    expected = np.stack([hybrid(a, b, step / 8) for step in range(1, 8)])
-    assert np.array_equal(alone[7:14].numpy().transpose(0, 2, 3, 1), expected)
+def test_no_two_parents_are_a_pair_that_is_left_out(pixels):
+    many = np.concatenate([pixels] * 4)
+    taught = taught_hybrids(torch.from_numpy(many), np.arange(48))
+    draws, _ = hybrid_draws(1, 0, shape=(1, 3000), near=taught.near.shape, latent_size=0)
+    draws = HybridDraws(*(part[0] for part in draws))
+    parents = parents_of(taught, draws)
+    sums = parents[:, :, None] + parents[:, None]
+    different = parents[:, :, None] != parents[:, None]
+    assert not (different & (sums % 10 == 9)).any()
+    assert torch.equal(parents[:, 0], draws.first)
+    near = nearest_others(many, np.arange(48), 200)
+    assert all(set(row.tolist()) <= {row[0].item(), *near[row[0]]} for row in parents)
+    assert (parents[:, 1:] == parents[:, :1]).float().mean() < 0.25
 
-    monkeypatch.setattr(hybrids, "MANY", 2)
-    monkeypatch.setattr(hybrids, "CHUNK", 2)
-    monkeypatch.setattr(workers, "num_cores", lambda: 2)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(hybrids, "hybrid", None)  # nothing is drawn here
-    assert torch.equal(draw_hybrids(pixels, pairs), alone)
-    assert "/3 " in capsys.readouterr().err
 
-
-def test_mixtures_are_of_the_posteriors_of_both_parents():
-    pairs = torch.tensor([[0, 1], [2, 0]])
-    pictures = torch.arange(2 * STEPS, dtype=torch.uint8).reshape(-1, 1, 1, 1)
-    mu, logvar = torch.tensor([[0.0], [8.0], [16.0]]), torch.tensor([[-8.0], [0.0], [0.0]])
-    taught = Hybrids(pairs, pictures, (mu, logvar))
-    x, (mixed_mu, mixed_logvar) = mixtures(taught, torch.tensor([0, 6, STEPS + 2]))
-    assert mixed_mu.flatten().tolist() == [1, 7, 10]  # 1/8 and 7/8 of the way, and 3/8
-    assert mixed_logvar.flatten().tolist() == [-7, -1, -3]
-    assert torch.equal(x, to_float(pictures[[0, 6, STEPS + 2]]))
+def test_mixtures_are_of_the_posteriors_of_the_parents():
+    sprites = torch.randint(0, 250, (3, 3, 8, 8), dtype=torch.uint8)
+    mu, logvar = torch.tensor([[0.0], [8.0], [16.0]]), torch.tensor([[-8.0], [0.0], [4.0]])
+    near = torch.tensor([[1, 2], [0, 2], [0, 1]])
+    taught = Hybrids(near, extents(sprites), (mu, logvar))
+    draws = HybridDraws(
+        torch.tensor([0, 2]),
+        torch.tensor([[0, 1, 1], [1, 0, 0]]),
+        torch.tensor([[0.25, 0.75, 0.0, 0.0], [0.5, 0.25, 0.25, 0.0]]),
+    )
+    x, (mixed_mu, mixed_logvar) = mixtures(sprites, taught, draws)
+    assert mixed_mu.flatten().tolist() == [6, 10] and mixed_logvar.flatten().tolist() == [-2, 0]
+    parents = torch.tensor([[0, 1, 2, 2], [2, 1, 0, 0]])
+    assert torch.equal(x, to_float(hybrids(sprites, taught.extents, parents, draws.weights)))
 
 
 def start(pixels, groups=None, seed=0):
@@ -82,7 +83,7 @@ def start(pixels, groups=None, seed=0):
     sprites = torch.from_numpy(pixels)
     initialize_from_data(model, sprites)
     groups = np.arange(len(pixels)) if groups is None else groups
-    taught = taught_hybrids(sprites, groups, 41)
+    taught = taught_hybrids(sprites, groups)
     model.encoder.requires_grad_(False)
     return model, new_optimizer(model, 1e-3), Parts(sprites, sprites[:2], taught)
 
@@ -95,11 +96,10 @@ def test_a_step_is_of_sprites_and_hybrids_and_leaves_the_encoder_as_it_is(pixels
     model, optimizer, parts = start(pixels)
     encoder, decoder = weights(model.encoder), weights(model.decoder)
     order, eps, _ = epoch_draws(41, 0, num_sprites=12, batch_size=4, latent_size=3)
-    which, more = hybrid_draws(
-        41, 0, steps=3, count=8, num_hybrids=len(parts.hybrids.pictures), latent_size=3
-    )
+    draws, more = hybrid_draws(41, 0, shape=(3, 8), near=parts.hybrids.near.shape, latent_size=3)
     taught = parts.hybrids._replace(posteriors=encode(model, parts.train))
-    x, (mu, logvar) = mixtures(taught, which[0])
+    some = HybridDraws(*(part[0] for part in draws))
+    x, (mu, logvar) = mixtures(parts.train, taught, some)
     mu, logvar = (
         torch.cat([own[order[0]], mixed])
         for own, mixed in zip(taught.posteriors, (mu, logvar), strict=True)
@@ -134,12 +134,21 @@ def test_a_run_that_stops_within_an_epoch_comes_out_as_an_unbroken_one(pixels):
 
 
 def test_draws_depend_on_seed_and_epoch_alone():
-    keys = {"steps": 2, "count": 5, "num_hybrids": 100, "latent_size": 3}
-    which, eps = hybrid_draws(1, 2, **keys)
-    assert which.shape == (2, 5) and eps.shape == (2, 5, 3) and which.max() < 100
-    assert torch.equal(hybrid_draws(1, 2, **keys)[0], which)
+    keys = {"shape": (2, 500), "near": (100, 7), "latent_size": 3}
+    draws, eps = hybrid_draws(1, 2, **keys)
+    assert eps.shape == (2, 500, 3)
+    assert draws.first.shape == (2, 500) and draws.first.max() == 99
+    assert draws.others.shape == (2, 500, 3) and draws.others.max() == 6
+    weights = draws.weights
+    assert weights.shape == (2, 500, 4) and weights.dtype == torch.float32
+    assert (weights.sum(2) == 1).all() and (weights * 8 % 1 == 0).all()
+    two = weights[weights[..., 2:].sum(2) == 0]
+    assert len(two) / 1000 == pytest.approx(0.674, abs=0.05)
+    assert (two[:, 0] == 0.5).float().mean().item() == pytest.approx(70 / 256, abs=0.06)
+    assert (weights[..., 3] > 0).float().mean().item() == pytest.approx(0.15, abs=0.05)
+    assert torch.equal(hybrid_draws(1, 2, **keys)[0].weights, weights)
     for other in ((2, 2), (1, 3)):
-        assert not torch.equal(hybrid_draws(*other, **keys)[0], which)
+        assert not torch.equal(hybrid_draws(*other, **keys)[0].first, draws.first)
 
 
 def test_one_creature_has_no_pairs(pixels):

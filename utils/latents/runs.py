@@ -32,7 +32,7 @@ from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
 from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
 from utils.sprites.names import creatures
-from utils.sprites.near import nearest_others, squared_errors
+from utils.sprites.near import nearest_others
 from utils.training import engine
 from utils.training.hybrids import digest_of, hybrid_pairs
 
@@ -53,6 +53,7 @@ class Chosen(NamedTuple):
 
     pixels: Tensor  # (K, 3, S, S), uint8
     names: list[str]
+    places: list[int]  # in the set; its length for a file from elsewhere
 
 
 def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
@@ -177,15 +178,9 @@ def choose_sprites(
 
 
 def choose_corners(
-    run: TrainedRun,
-    sprites: Sprites,
-    wanted: list[str] | None,
-    near: str | None,
-    default: tuple[int, ...],
+    sprites: Sprites, wanted: list[str] | None, near: str | None, default: tuple[int, ...]
 ) -> Chosen:
     """Return four sprites: `choose_sprites`, or one and its three nearest other creatures.
-
-    Those come first whose hybrids with it the run was taught.
 
     Raises
     ------
@@ -202,22 +197,8 @@ def choose_corners(
     (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
     if len(indices) < 3:
         raise InputError(f"--near {near}: of 3 other creatures there are {len(indices)}")
-    corners = {}  # from creatures to indices, the first of each
-    for index in [*partners(run, sprites, pixels, name), *indices]:
-        corners.setdefault(groups[index], index)
-    others = ((sprites.pixels[i], sprites.names[i]) for i in list(corners.values())[:3])
+    others = ((sprites.pixels[i], sprites.names[i]) for i in indices)
     return with_captions(sprites, [(pixels, name), *others])
-
-
-def partners(run: TrainedRun, sprites: Sprites, pixels: Tensor, name: str) -> list[int]:
-    """Return the sprites whose hybrids with one of them a run was taught, the nearest first."""
-    own = sprites.names.index(name) if name in sprites.names else None
-    if own is None or not torch.equal(sprites.pixels[own], pixels):  # a file from elsewhere
-        return []
-    taught, _ = taught_pairs(run, sprites)
-    pairs = taught[(taught == own).any(1)]
-    order = np.argsort(squared_errors(sprites.pixels.numpy(), pairs), kind="stable")
-    return [index for index in pairs[order].flat if index != own]
 
 
 def taught_pairs(run: TrainedRun, sprites: Sprites) -> tuple[np.ndarray, np.ndarray]:
@@ -229,7 +210,7 @@ def taught_pairs(run: TrainedRun, sprites: Sprites) -> tuple[np.ndarray, np.ndar
     index = known_indices(run, sprites).get("training")
     if index is not None and run.settings.get("hybrids"):
         groups = creatures([sprites.names[i] for i in index])
-        pairs = hybrid_pairs(sprites.pixels[index].numpy(), groups, run.settings["seed"])
+        pairs = hybrid_pairs(sprites.pixels[index].numpy(), groups)
         if digest_of(pairs[0]) == run.settings.get("pairs_sha256"):
             return tuple(index.numpy()[part] for part in pairs)
     return NO_PAIRS, NO_PAIRS
@@ -239,7 +220,8 @@ def with_captions(sprites: Sprites, found: list[tuple[Tensor, str]]) -> Chosen:
     """Return sprites, given as pixels and names, with the captions that pictures show."""
     numbers = {name: number for number, name in enumerate(sprites.names)}
     captions = [caption_of(name, numbers.get(name)) for _, name in found]
-    return Chosen(torch.stack([pixels for pixels, _ in found]), captions)
+    places = [numbers.get(name, len(numbers)) for _, name in found]
+    return Chosen(torch.stack([pixels for pixels, _ in found]), captions, places)
 
 
 def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str]:

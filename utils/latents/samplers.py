@@ -191,7 +191,7 @@ class Neighbours(Sampler):
 class Taught(Sampler):
     """Mixtures of two sprites whose hybrids the decoder was taught, halfway or nearly so."""
 
-    title = "between two near sprites, where the decoder was taught hybrids drawn by code"
+    title = "between two near sprites, where the decoder was taught hybrids, put together by code"
     mu: np.ndarray  # (N, d)
     pairs: np.ndarray  # (P, 2), int
 

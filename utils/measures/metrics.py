@@ -56,7 +56,7 @@ def measure(
     samplers = run_samplers(run, sprites, kinds)
     index = next(iter(known_indices(run, sprites).values()))
     groups = creatures([sprites.names[i] for i in index])
-    decoded = between(run, sprites)
+    decoded = between(run, sprites, count)
     decoded |= {
         kind: decode(run.model, draw_latents(sampler, count, seed))
         for kind, sampler in samplers.items()
@@ -76,11 +76,11 @@ def thinned(parts: dict[str, Tensor]) -> dict[str, Tensor]:
     return some
 
 
-def between(run: TrainedRun, sprites: Sprites) -> dict[str, Tensor]:
-    """Return what a run decodes halfway between the pairs that it was taught, and was not."""
-    names = "halfway, taught", "halfway, left out"
+def between(run: TrainedRun, sprites: Sprites, count: int) -> dict[str, Tensor]:
+    """Return what a run decodes halfway between some pairs that it was taught, and was not."""
+    names, rng = ("halfway, taught", "halfway, left out"), np.random.default_rng(0)
     return {
-        name: halfway(run.model, sprites.pixels, torch.from_numpy(pairs))
+        name: halfway(run.model, sprites.pixels, torch.from_numpy(rng.permutation(pairs)[:count]))
         for name, pairs in zip(names, taught_pairs(run, sprites), strict=True)
         if len(pairs)
     }

@@ -8,8 +8,9 @@ from torch import Tensor
 from model import VAE
 from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
 from utils.sprites.near import MANY
+from utils.training.draws import HybridDraws, hybrid_draws
 from utils.training.engine import Parts, decode, encode, evaluate, halfway, psnr, reconstruct
-from utils.training.hybrids import mixtures
+from utils.training.hybrids import mixtures, pairs_of
 
 COLUMNS = 10  # of a picture
 SCALE = 3  # pixels of a picture per pixel of a sprite
@@ -50,7 +51,7 @@ def between(model: VAE, sprites: Parts, count: int) -> Tensor:
     These are pairs whose hybrids it was taught, or else pairs of nearest latents.
     """
     if sprites.hybrids is not None:
-        pairs = sprites.hybrids.pairs
+        pairs = pairs_of(sprites.hybrids)
     else:
         mu, _ = encode(model, sprites.train[:PAIRED])
         nearest = torch.cdist(mu, mu).fill_diagonal_(torch.inf).argmin(1)
@@ -76,9 +77,10 @@ def reconstruction_table(model: VAE, sprites: Parts) -> str:
 
 
 def hybrid_error(model: VAE, sprites: Parts) -> float:
-    """Return the squared error of hybrids that were taught, the mean over a thousand of them."""
+    """Return the squared error of hybrids like those that are taught, the mean of a thousand."""
     hybrids = sprites.hybrids._replace(posteriors=encode(model, sprites.train))
-    count = len(hybrids.pictures)
-    which = torch.linspace(0, count - 1, min(count, MEASURED_HYBRIDS)).long()
-    x, (mu, _) = mixtures(hybrids, which.to(hybrids.pairs.device))
+    shape = (1, MEASURED_HYBRIDS)
+    draws, _ = hybrid_draws(0, 0, shape=shape, near=hybrids.near.shape, latent_size=0)
+    draws = HybridDraws(*(part[0].to(hybrids.near.device) for part in draws))
+    x, (mu, _) = mixtures(sprites.train, hybrids, draws)
     return (decode(model, mu) - x).square().flatten(1).sum(1).mean().item()

@@ -1,47 +1,13 @@
 """Which sprites look alike: the nearest other creatures, by the squared error between pixels.
 
-pairs = near_pairs(pixels, groups, most=4)  # (P, 2), each pair once
+near = nearest_others(pixels, groups, 3)  # (N, 3)
+pairs = pairs_among(near)  # (P, 2), each once
 """
 
 import numpy as np
 
 BLOCK = 256  # sprites whose distances to all others are in memory at once
 MANY = 10_000  # sprites from which on none is memorised, and between near ones there is a sprite
-CANDIDATES = 100  # nearest sprites among which a sprite finds its pairs
-
-
-def near_pairs(pixels: np.ndarray, groups: np.ndarray, most: int) -> np.ndarray:
-    """Return pairs of near sprites of different creatures, (P, 2), int, each once, in order.
-
-    The nearest come first, and a pair is taken if both sprites are in fewer than `most` so far.
-    Without that limit a few plain round sprites, to which most others are near, would be in thirty
-    pairs each.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (N, 3, S, S), uint8
-    groups : ndarray, shape (N,), int
-        The creature that each sprite shows.
-    most : int
-        How many pairs a sprite is in at most: fewer, if its nearest `CANDIDATES` are in enough.
-    """
-    near = nearest_others(pixels, groups, CANDIDATES)
-    own = np.repeat(np.arange(len(pixels)), near.shape[1])
-    pairs = np.unique(np.sort(np.stack([own, near.ravel()], axis=1), axis=1), axis=0)
-    number = np.zeros(len(pixels), int)
-    taken = np.zeros(len(pairs), bool)
-    for index in np.argsort(squared_errors(pixels, pairs), kind="stable"):
-        pair = pairs[index]
-        if (number[pair] < most).all():
-            taken[index] = True
-            number[pair] += 1
-    return pairs[taken]
-
-
-def squared_errors(pixels: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Return the squared error between the two sprites of each pair, (P,), int64, exact."""
-    errors = (np.square(pixels[i].astype(np.int32) - pixels[j]).sum() for i, j in pairs)
-    return np.fromiter(errors, np.int64, len(pairs))
 
 
 def nearest_others(
@@ -51,8 +17,9 @@ def nearest_others(
 
     Parameters
     ----------
-    pixels, groups
-        As in `near_pairs`.
+    pixels : ndarray, shape (N, 3, S, S), uint8
+    groups : ndarray, shape (N,), int
+        The creature that each sprite shows.
     count : int
         How many: all other creatures, if there are fewer.
     of : ndarray, shape (K,), int, optional
@@ -83,3 +50,17 @@ def nearest_others(
                 for kind in kinds
             ]
     return near
+
+
+def pairs_among(near: np.ndarray) -> np.ndarray:
+    """Return the pairs of a sprite and one near it, (P, 2), int, each once, in order.
+
+    Parameters
+    ----------
+    near : ndarray, shape (N, K), int
+        For each of N sprites others, or the sprite itself, which makes no pair.
+    """
+    pairs = np.stack([np.repeat(np.arange(len(near)), near.shape[1]), near.ravel()])
+    low, high = pairs.min(0), pairs.max(0)
+    keys = np.unique((low * len(near) + high)[low < high])
+    return np.stack(np.divmod(keys, max(len(near), 1)), axis=1)

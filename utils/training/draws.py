@@ -3,12 +3,17 @@
 So any epoch can be repeated by itself, and a resumed run needs no generator state.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
 
 # Streams of random numbers besides those of the epochs: no epoch has three numbers.
 HELD_OUT, PRIOR, SAMPLER, SOLVE, HYBRIDS = ((0, stream) for stream in (1, 2, 3, 4, 5))
+
+PARENTS = (2, 2, 2, 2, 3, 4)  # of hybrids: two thirds have two
+PARTS = 8  # of a hybrid, each of one parent
 
 
 def epoch_draws(
@@ -51,28 +56,51 @@ def epoch_draws(
     return order, torch.from_numpy(eps), torch.from_numpy(uniforms)
 
 
+class HybridDraws(NamedTuple):
+    """What makes hybrids, of leading shape (...)."""
+
+    first: Tensor  # (...), int64, in [0, num_sprites): one parent
+    others: Tensor  # (..., 3), int64, in [0, num_near): which of those near it are the others
+    weights: Tensor  # (..., 4), float32: of the parents, in eighths, of sum 1
+
+
 def hybrid_draws(
-    seed: int, epoch: int, *, steps: int, count: int, num_hybrids: int, latent_size: int
-) -> tuple[Tensor, Tensor]:
+    seed: int,
+    epoch: int,
+    *,
+    shape: tuple[int, int],
+    near: tuple[int, int],
+    latent_size: int,
+) -> tuple[HybridDraws, Tensor]:
     """Return which hybrids go into the batches of an epoch, and their noise.
+
+    Each `PARTS`-th of the weight goes to one of two to four parents, so that mixtures in equal
+    parts are the most common.
 
     Parameters
     ----------
     seed, epoch : int
         Not negative.
-    steps, count : int
+    shape : (steps, count)
         Batches of the epoch, and hybrids in each.
-    num_hybrids, latent_size : int
+    near : (num_sprites, num_near)
+        Training sprites, and those near each.
+    latent_size : int
 
     Returns
     -------
-    which : Tensor, shape (steps, count), int64, in [0, num_hybrids)
+    draws : HybridDraws, of leading shape (steps, count)
     eps : Tensor, shape (steps, count, latent_size), float32, from N(0, I)
     """
     generator = np.random.default_rng((seed, epoch, *HYBRIDS))
-    which = generator.integers(num_hybrids, size=(steps, count))
-    eps = generator.standard_normal((steps, count, latent_size), dtype=np.float32)
-    return torch.from_numpy(which), torch.from_numpy(eps)
+    most = max(PARENTS)
+    first = generator.integers(near[0], size=shape)
+    others = generator.integers(near[1], size=(*shape, most - 1))
+    number = generator.choice(PARENTS, size=(*shape, 1))
+    parents = generator.integers(number, size=(*shape, PARTS))  # of each part
+    weights = (parents[..., None] == np.arange(most)).mean(-2, dtype=np.float32)
+    eps = generator.standard_normal((*shape, latent_size), dtype=np.float32)
+    return HybridDraws(*map(torch.from_numpy, (first, others, weights))), torch.from_numpy(eps)
 
 
 def held_out_noise(seed: int, num_sprites: int, latent_size: int) -> Tensor:

@@ -20,7 +20,7 @@ from utils.lr_sched import learning_rate
 from utils.training import processes
 from utils.training.augment import Augmentation
 from utils.training.device import autocast, products_in
-from utils.training.draws import epoch_draws, held_out_noise, hybrid_draws
+from utils.training.draws import HybridDraws, epoch_draws, held_out_noise, hybrid_draws
 from utils.training.hybrids import Hybrids, with_hybrids
 
 EVAL_BATCH = 256  # sprites encoded and decoded at once: 5 MB as float32 at 40x40
@@ -153,16 +153,15 @@ def train_epoch(
         num_uniforms=augment.num_uniforms if augment else 0,
     )
     if sprites.hybrids is not None:
-        which, more_eps = hybrid_draws(  # (E, H) and (E, H, latent_size), H hybrids in each batch
+        draws, more_eps = hybrid_draws(  # (E, H, ...), H hybrids in each batch
             config.seed,
             progress.epoch,
-            steps=len(order),
-            count=config.hybrids * order.shape[1],
-            num_hybrids=len(sprites.hybrids.pictures),
+            shape=(len(order), config.hybrids * order.shape[1]),
+            near=sprites.hybrids.near.shape,
             latent_size=model.latent_size,
         )
         eps = torch.cat([eps, more_eps], dim=1)
-        which = to_device(which, device)
+        draws = [to_device(part, device) for part in draws]
     order, eps, uniforms = (to_device(part, device) for part in (order, eps, uniforms))
 
     if progress.totals is None:
@@ -180,7 +179,8 @@ def train_epoch(
         if augment:
             x = augment(x, uniforms[step], progress.epoch / config.epochs)
         if sprites.hybrids is not None:  # x becomes (B + H, 3, S, S)
-            x, posterior = with_hybrids(x, order[step], sprites.hybrids, which[step])
+            some = HybridDraws(*(part[step] for part in draws))
+            x, posterior = with_hybrids(x, order[step], sprites.train, sprites.hybrids, some)
             posterior = tuple(part[mine] for part in posterior)
         losses = take_step(x[mine], eps[step, mine], posterior=posterior, weight=weight)
         progress.totals += processes.mean(losses)

@@ -14,18 +14,18 @@ from utils.cli import Parser
 RECIPES = {
     # The documented defaults: memorises most of its training sprites.
     "default": {},
-    # Sprites between sprites: the decoder is taught hybrids, drawn by code, of near pairs. The
-    # encoder is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder
-    # alone takes. 64 latents learn the hybrids better than 16, and leave the prior worse. A batch
-    # is 32 sprites and seven hybrids beside each: there are twelve times as many of them.
+    # Sprites between sprites: the decoder is taught hybrids of near ones, made by code. The encoder
+    # is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder alone takes.
+    # With many latents it can tell which sprites a mixture is of. A batch is 32 sprites and seven
+    # hybrids beside each: there is no end of them.
     "create": {
         "hybrids": 7,
-        "latent_size": 64,
+        "latent_size": 512,
         "init": "pca",
         "kl_weight": 0.01,
         "batch_size": 32,
         "lr": 4e-3,
-        "epoch": 1000,
+        "epoch": 1500,
     },
     # New monsters: of a set too large to memorise, so that what lies between them is one as well.
     # Many latents and little KL, because there is much to tell apart. The encoder stays a PCA: a
