@@ -14,9 +14,9 @@ from utils.training.hybrids import (
     Hybrids,
     hybrid_pairs,
     mixtures,
+    pairs_of,
     parents_of,
     taught_hybrids,
-    pairs_of,
 )
 
 CONFIG = Config(epochs=2, batch_size=4, lr=1e-3, hybrids=2)
