@@ -152,5 +152,5 @@ def test_draws_depend_on_seed_and_epoch_alone():
 
 
 def test_one_creature_has_no_pairs(pixels):
-    with pytest.raises(InputError, match="two creatures"):
+    with pytest.raises(InputError, match="no pair to teach"):
         start(pixels, np.zeros(12, int))

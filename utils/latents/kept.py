@@ -19,7 +19,7 @@ from utils.latents.samplers import SAMPLERS, Posteriors, Sampler
 from utils.sprites.names import creatures
 from utils.training.engine import encode
 
-RULES = b"2"  # of `fit`: raised when one changes, so that what is kept is fitted again
+RULES = b"3"  # of `fit`: raised when one changes, so that what is kept is fitted again
 
 
 def run_sampler(run: TrainedRun, sprites: Sprites, kind: str) -> Sampler:

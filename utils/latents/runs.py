@@ -208,7 +208,7 @@ def taught_pairs(run: TrainedRun, sprites: Sprites) -> tuple[np.ndarray, np.ndar
     by a version of the code that chose other pairs.
     """
     index = known_indices(run, sprites).get("training")
-    if index is not None and run.settings.get("hybrids"):
+    if index is not None and "pairs_sha256" in run.settings:
         groups = creatures([sprites.names[i] for i in index])
         pairs = hybrid_pairs(sprites.pixels[index].numpy(), groups)
         if digest_of(pairs[0]) == run.settings.get("pairs_sha256"):

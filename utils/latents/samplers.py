@@ -41,8 +41,6 @@ LEAST_RATIO = 0.8
 FITTED_DRAWS = 200  # mixtures from which it is seen how much nearer to the mean they are
 TRIES = 100  # mixtures to try until one is far enough from all sprites
 
-MIDDLE = (7 / 16, 9 / 16)  # share of the second of two sprites: at 3/8 a tenth are copies
-
 
 class Posteriors(NamedTuple):
     """What the encoder says about the training sprites."""
@@ -189,7 +187,7 @@ class Neighbours(Sampler):
 
 @dataclass
 class Taught(Sampler):
-    """Mixtures of two sprites whose hybrids the decoder was taught, halfway or nearly so."""
+    """What is halfway between two sprites whose hybrids the decoder was taught."""
 
     title = "between two near sprites, where the decoder was taught hybrids, put together by code"
     mu: np.ndarray  # (N, d)
@@ -203,13 +201,10 @@ class Taught(Sampler):
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):
-        """Draw pairs, none again before all were: at first halfway, where a hybrid was taught."""
+        """Draw pairs, none again before all were."""
         rounds = -(-count // len(self.pairs))
         order = [rng.permutation(len(self.pairs)) for _ in range(rounds)]
-        first, second = self.mu[self.pairs[np.concatenate(order)[:count]]].swapaxes(0, 1)
-        share = rng.uniform(*MIDDLE, (count, 1))
-        share[: len(self.pairs)] = 0.5
-        return (1 - share) * first + share * second
+        return self.mu[self.pairs[np.concatenate(order)[:count]]].mean(1)
 
 
 SAMPLERS: dict[str, type[Sampler]] = {

@@ -155,6 +155,11 @@ def check_settings(known: dict[str, object], now: dict[str, object], folder: Pat
         for name in sorted(known.keys() & now.keys() - FREE)
         if known[name] != now[name]
     ]
+    if "pairs_sha256" in known and known["pairs_sha256"] != now.get("pairs_sha256"):
+        raise InputError(
+            f"{folder} was taught other hybrids, by another version of the code; start it again "
+            "with --overwrite, or resume it with that version"
+        )
     if changes:
         raise InputError(f"{folder / 'args.json'} was changed ({', '.join(changes)}); undo that")
 

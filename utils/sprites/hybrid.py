@@ -4,9 +4,9 @@
 
 Nothing here is learned or random. A hybrid is made of bands of rows, one of each parent, which is
 as high as the weight of the parent says; what lies in a band is as it is in the parent. The sprite
-that comes first in the set is on top. So a pixel depends on one parent and the weights alone, in
-whatever company that parent is: that is why a decoder that was taught some of the pairs can draw
-those that it was not.
+that comes first in the set is on top. So the others decide where a band of a parent ends, and never
+what is in it: that is why a decoder that was taught some of the pairs can draw those that it was
+not.
 """
 
 import torch
@@ -21,7 +21,8 @@ def hybrids(sprites: Tensor, extents: Tensor, parents: Tensor, weights: Tensor) 
     """Return hybrids of some sprites of a set.
 
     The seams divide the rows from the top of the highest parent to the bottom of the lowest one in
-    the proportion of the weights. With all the weight on one parent it is that sprite.
+    the proportion of the weights; parents of weight 0 do not count. With all the weight on one
+    parent it is that sprite.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def hybrids(sprites: Tensor, extents: Tensor, parents: Tensor, weights: Tensor) 
     -------
     Tensor, shape (B, 3, S, S), uint8
     """
-    parents, order = parents.sort(dim=1)
+    heaviest = parents.gather(1, weights.argmax(1, keepdim=True))
+    parents, order = torch.where(weights > 0, parents, heaviest).sort(dim=1)
     weights = weights.gather(1, order)
     top = extents[parents, 0].amin(1, keepdim=True)
     bottom = extents[parents, 1].amax(1, keepdim=True)

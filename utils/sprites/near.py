@@ -7,6 +7,7 @@ pairs = pairs_among(near)  # (P, 2), each once
 import numpy as np
 
 BLOCK = 256  # sprites whose distances to all others are in memory at once
+EXACT = 256  # products of two bytes that float32 adds up without rounding
 MANY = 10_000  # sprites from which on none is memorised, and between near ones there is a sprite
 
 
@@ -34,12 +35,12 @@ def nearest_others(
     starts = np.flatnonzero(np.diff(groups[order], prepend=groups.min() - 1))
     ends = [*starts[1:], len(order)]
     count = min(count, len(starts) - 1)
-    y = pixels[order].reshape(len(pixels), -1).astype(np.float32) / 255
     x = pixels.reshape(len(pixels), -1)
+    y = x[order].astype(np.float32)
     near = np.empty((len(of), count), int)
     for first in range(0, len(of), BLOCK):
         block = of[first : first + BLOCK]
-        squared = np.square(y).sum(1) - 2 * (x[block].astype(np.float32) / 255) @ y.T
+        squared = np.square(y).sum(1, dtype=np.float64) - 2 * products(x[block], y)
         creatures = np.minimum.reduceat(squared, starts, axis=1)  # (block, creatures)
         creatures[groups[block][:, None] == groups[order[starts]]] = np.inf
         best = np.argpartition(creatures, count - 1, axis=1)[:, :count] if count else near[:0]
@@ -50,6 +51,19 @@ def nearest_others(
                 for kind in kinds
             ]
     return near
+
+
+def products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the products of bytes (n, K) and of bytes (m, K) as float32, float64 (n, m), exact.
+
+    Runs keep a digest of what is near, so it may not depend on how a machine adds up: sums of
+    `EXACT` products of two bytes are whole numbers below 2^24, which float32 holds.
+    """
+    total = np.zeros((len(x), len(y)))
+    for start in range(0, x.shape[1], EXACT):
+        some = slice(start, start + EXACT)
+        total += x[:, some].astype(np.float32) @ y[:, some].T
+    return total
 
 
 def pairs_among(near: np.ndarray) -> np.ndarray:

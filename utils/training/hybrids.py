@@ -24,6 +24,7 @@ from utils.sprites.near import nearest_others, pairs_among
 from utils.training.draws import HybridDraws
 
 NEAR = 200  # nearest creatures that a sprite is mixed with
+RULE = b"bands"  # of how hybrids are made: another one when that changes
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 
@@ -51,12 +52,12 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
         If there is no pair of two creatures.
     """
     near = nearest_others(sprites.cpu().numpy(), groups, NEAR)
-    if not near.size:
-        raise InputError(
-            "--hybrids needs two creatures to train on, and all sprites are of one: their names "
-            "begin with one number; rename them, or drop --hybrids"
-        )
     taught, left_out = divided(pairs_among(near))
+    if not len(taught):
+        raise InputError(
+            "--hybrids needs two creatures to train on, and there is no pair to teach: sprites "
+            "whose names begin with one number are one creature; add others, or drop --hybrids"
+        )
     print(
         f"Hybrids of near sprites, put together by code: {len(taught)} pairs, and threes and "
         f"fours; {len(left_out)} pairs are left out."
@@ -66,8 +67,11 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
     return Hybrids(near.to(sprites.device), extents(sprites))
 
 
-def is_left_out(i, j):
-    """Return whether pairs of training sprites, by their indices, are not taught."""
+def is_left_out(i: Tensor | np.ndarray, j: Tensor | np.ndarray) -> Tensor | np.ndarray:
+    """Return whether pairs of training sprites are not taught: their indices say so alone.
+
+    A sprite and itself never are, because `LEFT_OUT` is even.
+    """
     return (i + j) % LEFT_OUT == LEFT_OUT - 1
 
 
@@ -92,8 +96,8 @@ def pairs_of(hybrids: Hybrids) -> Tensor:
 
 
 def digest_of(pairs: np.ndarray) -> str:
-    """Return a digest of pairs (P, 2): other versions of this file may choose others."""
-    return hashlib.sha256(pairs.astype("<i8").tobytes()).hexdigest()
+    """Return a digest of pairs (P, 2) and of what is taught of them: other versions differ."""
+    return hashlib.sha256(RULE + pairs.astype("<i8").tobytes()).hexdigest()
 
 
 def parents_of(hybrids: Hybrids, draws: HybridDraws) -> Tensor:
@@ -117,8 +121,7 @@ def mixtures(
         The training sprites.
     taught : Hybrids
         With posteriors.
-    draws : HybridDraws
-        Of n hybrids, without their noise.
+    draws : HybridDraws, of leading shape (n,)
 
     Returns
     -------

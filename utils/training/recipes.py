@@ -25,7 +25,7 @@ RECIPES = {
         "kl_weight": 0.01,
         "batch_size": 32,
         "lr": 4e-3,
-        "epoch": 1500,
+        "epoch": 1000,
     },
     # New monsters: of a set too large to memorise, so that what lies between them is one as well.
     # Many latents and little KL, because there is much to tell apart. The encoder stays a PCA: a
