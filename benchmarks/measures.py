@@ -13,7 +13,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import torch
 
 from utils.cli import Parser, integer, run_script
 
@@ -63,6 +62,8 @@ def spoilt(sprites: np.ndarray) -> dict[str, np.ndarray]:
 
 def hybrids(sprites: np.ndarray, groups: np.ndarray, count: int) -> dict[str, np.ndarray]:
     """Return hybrids of some pairs that a run would be taught, by name."""
+    import torch
+
     from utils.sprites import hybrid
     from utils.training.hybrids import hybrid_pairs
 

@@ -52,13 +52,21 @@ def test_three_and_four_parents_make_as_many_bands():
     assert torch.equal(found[:, 6:], SPRITES[3][:, 6:]) and found[0, 5, 3] == 30
 
 
-def test_a_pixel_depends_on_one_parent_and_the_weights_alone():
+def test_parents_without_weight_do_not_count():
+    for weights in ([0.5, 0.5, 0.0, 0.0], [0.25, 0.75, 0.0, 0.0]):
+        two = made([1, 2], weights[:2])
+        assert torch.equal(made([1, 2, 0, 3], weights), two)
+        assert torch.equal(made([3, 2, 0, 1], [0.0, weights[1], 0.0, weights[0]]), two)
+    faint = SPRITES.clone()
+    faint[2, :, 1] = 250  # a row above the box that is too faint to be seen
+    assert torch.equal(made([0, 2], [0.0, 1.0], faint), faint[2])
+
+
+def test_a_band_shows_the_same_in_whatever_company():
     torch.manual_seed(0)
-    sprites = torch.randint(0, 255, (5, 3, 8, 8), dtype=torch.uint8)  # all as high as the picture
-    with_two = made([1, 3], [0.5, 0.5], sprites)
-    with_four = made([1, 4], [0.5, 0.5], sprites)
-    assert torch.equal(with_two[:, :4], with_four[:, :4])
-    assert not torch.equal(with_two[:, 4:], with_four[:, 4:])
+    sprites = torch.randint(0, 200, (5, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(made([1, 3], [0.5, 0.5], sprites)[:, :4], sprites[1][:, :4])
+    assert torch.equal(made([1, 4], [0.5, 0.5], sprites)[:, :4], sprites[1][:, :4])
 
 
 def test_many_at_once_are_as_one_by_one():

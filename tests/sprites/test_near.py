@@ -1,7 +1,7 @@
 import numpy as np
 
 from utils.sprites import near
-from utils.sprites.near import nearest_others, pairs_among
+from utils.sprites.near import nearest_others, pairs_among, products
 
 # Grey sprites of one pixel: their distances are those of the numbers.
 VALUES = np.array([10, 11, 30, 33, 90, 12])
@@ -56,3 +56,11 @@ def test_blocks_change_nothing(monkeypatch):
         assert others.min() >= distances[row[-1]]
     monkeypatch.setattr(near, "BLOCK", 7)
     assert np.array_equal(nearest_others(pixels, groups, 4), expected)
+
+
+def test_products_are_exact():
+    x, y = np.random.default_rng(0).integers(200, 256, (2, 30, 4800)).astype(np.uint8)
+    y[0] = 255
+    expected = x.astype(np.int64) @ y.T.astype(np.int64)
+    assert np.array_equal(products(x, y.astype(np.float32)), expected)
+    assert not np.array_equal(x.astype(np.float32) @ y.T.astype(np.float32), expected)

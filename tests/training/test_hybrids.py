@@ -8,6 +8,7 @@ from utils.data_utils import to_float
 from utils.sprites.hybrid import extents, hybrids
 from utils.sprites.monsters import draw_monster
 from utils.sprites.near import nearest_others
+from utils.training import hybrids as hybrids_module
 from utils.training.draws import HybridDraws, epoch_draws, hybrid_draws
 from utils.training.engine import Config, Parts, Progress, encode, new_optimizer, train
 from utils.training.hybrids import (
@@ -45,17 +46,17 @@ def test_a_tenth_of_the_pairs_is_left_out(pixels):
     assert pair_set(pairs_of(taught_hybrids(sprites, groups))) == pair_set(taught)
 
 
-def test_no_two_parents_are_a_pair_that_is_left_out(pixels):
-    many = np.concatenate([pixels] * 4)
+def test_no_two_parents_are_a_pair_that_is_left_out(pixels, monkeypatch):
+    monkeypatch.setattr(hybrids_module, "NEAR", 12)
+    many = np.concatenate([pixels, 255 - pixels, pixels // 2, pixels[:, ::-1]])
     taught = taught_hybrids(torch.from_numpy(many), np.arange(48))
-    draws, _ = hybrid_draws(1, 0, shape=(1, 3000), near=taught.near.shape, latent_size=0)
-    draws = HybridDraws(*(part[0] for part in draws))
+    draws, _ = hybrid_draws(1, 0, shape=(3000,), near=taught.near.shape, latent_size=0)
     parents = parents_of(taught, draws)
     sums = parents[:, :, None] + parents[:, None]
     different = parents[:, :, None] != parents[:, None]
     assert not (different & (sums % 10 == 9)).any()
     assert torch.equal(parents[:, 0], draws.first)
-    near = nearest_others(many, np.arange(48), 200)
+    near = nearest_others(many, np.arange(48), 12)
     assert all(set(row.tolist()) <= {row[0].item(), *near[row[0]]} for row in parents)
     assert (parents[:, 1:] == parents[:, :1]).float().mean() < 0.25
 
@@ -154,3 +155,11 @@ def test_draws_depend_on_seed_and_epoch_alone():
 def test_one_creature_has_no_pairs(pixels):
     with pytest.raises(InputError, match="no pair to teach"):
         start(pixels, np.zeros(12, int))
+
+
+def test_all_pairs_may_be_left_out():
+    # Ten sprites of two creatures; the nearest of sprite i, by grey, is 9 - i.
+    greys = torch.tensor([10, 60, 110, 160, 210, 211, 161, 111, 61, 11], dtype=torch.uint8)
+    sprites = greys[:, None, None, None].expand(10, 3, 4, 4).contiguous()
+    with pytest.raises(InputError, match="no pair to teach"):
+        taught_hybrids(sprites, np.arange(10) // 5)

@@ -174,7 +174,7 @@ def choose_sprites(
         wanted = [str(index % len(sprites.names)) for index in default]
     if count is not None and len(wanted) != count:
         raise InputError(f"{option} needs {count} sprites, not {len(wanted)}")
-    return with_captions(sprites, [find_sprite(sprites, text, option) for text in wanted])
+    return chosen(sprites, [find_sprite(sprites, text, option) for text in wanted])
 
 
 def choose_corners(
@@ -189,7 +189,7 @@ def choose_corners(
     """
     if near is None:
         return choose_sprites(sprites, wanted, default)
-    pixels, name = find_sprite(sprites, near, "--near")
+    found = pixels, name, _ = find_sprite(sprites, near, "--near")
     # It is compared as one more sprite, for it may be a file of its own; the nearest then is not
     # the sprite itself, because it shows the same creature.
     everyone = torch.cat([sprites.pixels, pixels[None]]).numpy()
@@ -197,8 +197,8 @@ def choose_corners(
     (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
     if len(indices) < 3:
         raise InputError(f"--near {near}: of 3 other creatures there are {len(indices)}")
-    others = ((sprites.pixels[i], sprites.names[i]) for i in indices)
-    return with_captions(sprites, [(pixels, name), *others])
+    others = ((sprites.pixels[i], sprites.names[i], int(i)) for i in indices)
+    return chosen(sprites, [found, *others])
 
 
 def taught_pairs(run: TrainedRun, sprites: Sprites) -> tuple[np.ndarray, np.ndarray]:
@@ -216,31 +216,32 @@ def taught_pairs(run: TrainedRun, sprites: Sprites) -> tuple[np.ndarray, np.ndar
     return NO_PAIRS, NO_PAIRS
 
 
-def with_captions(sprites: Sprites, found: list[tuple[Tensor, str]]) -> Chosen:
-    """Return sprites, given as pixels and names, with the captions that pictures show."""
-    numbers = {name: number for number, name in enumerate(sprites.names)}
-    captions = [caption_of(name, numbers.get(name)) for _, name in found]
-    places = [numbers.get(name, len(numbers)) for _, name in found]
-    return Chosen(torch.stack([pixels for pixels, _ in found]), captions, places)
+def chosen(sprites: Sprites, found: list[tuple[Tensor, str, int]]) -> Chosen:
+    """Return sprites, as `find_sprite` finds them, with the captions that pictures show."""
+    pixels, names, places = zip(*found, strict=True)
+    numbers = [place if place < len(sprites.names) else None for place in places]
+    captions = [caption_of(name, number) for name, number in zip(names, numbers, strict=True)]
+    return Chosen(torch.stack(pixels), captions, list(places))
 
 
-def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str]:
-    """Return the pixels and the name of one sprite; see `choose_sprites`."""
+def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str, int]:
+    """Return the pixels, the name and the place of one sprite; see `choose_sprites`, `Chosen`."""
     names = sprites.names
+    matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
     if re.fullmatch(r"-?\d+", wanted):
         if not 0 <= int(wanted) < len(names):
             raise InputError(
                 f"{option} {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"
             )
-        return sprites.pixels[int(wanted)], names[int(wanted)]
-    matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
+        matches = [names[int(wanted)]]
     if len(matches) > 1:
         raise InputError(f"{option} {wanted}: which one of {', '.join(matches)}?")
     if matches:
-        return sprites.pixels[names.index(matches[0])], matches[0]
+        place = names.index(matches[0])
+        return sprites.pixels[place], matches[0], place
     if Path(wanted).is_file():
         size = sprites.pixels.shape[-1]
-        return load_sprite(wanted, size), Path(wanted).name
+        return load_sprite(wanted, size), Path(wanted).name, len(names)
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     hint = f"near it are {', '.join(near)}" if near else f"names run {names[0]} to {names[-1]}"
     raise InputError(f"{option} {wanted}: no sprite of this name among {len(names)}; {hint}")

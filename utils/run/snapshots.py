@@ -79,8 +79,8 @@ def reconstruction_table(model: VAE, sprites: Parts) -> str:
 def hybrid_error(model: VAE, sprites: Parts) -> float:
     """Return the squared error of hybrids like those that are taught, the mean of a thousand."""
     hybrids = sprites.hybrids._replace(posteriors=encode(model, sprites.train))
-    shape = (1, MEASURED_HYBRIDS)
+    shape = (MEASURED_HYBRIDS,)
     draws, _ = hybrid_draws(0, 0, shape=shape, near=hybrids.near.shape, latent_size=0)
-    draws = HybridDraws(*(part[0].to(hybrids.near.device) for part in draws))
+    draws = HybridDraws(*(part.to(hybrids.near.device) for part in draws))
     x, (mu, _) = mixtures(sprites.train, hybrids, draws)
     return (decode(model, mu) - x).square().flatten(1).sum(1).mean().item()

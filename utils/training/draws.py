@@ -68,7 +68,7 @@ def hybrid_draws(
     seed: int,
     epoch: int,
     *,
-    shape: tuple[int, int],
+    shape: tuple[int, ...],
     near: tuple[int, int],
     latent_size: int,
 ) -> tuple[HybridDraws, Tensor]:
@@ -81,16 +81,16 @@ def hybrid_draws(
     ----------
     seed, epoch : int
         Not negative.
-    shape : (steps, count)
-        Batches of the epoch, and hybrids in each.
+    shape : tuple
+        How many: for training (steps, count), the batches of the epoch and the hybrids in each.
     near : (num_sprites, num_near)
         Training sprites, and those near each.
     latent_size : int
 
     Returns
     -------
-    draws : HybridDraws, of leading shape (steps, count)
-    eps : Tensor, shape (steps, count, latent_size), float32, from N(0, I)
+    draws : HybridDraws, of leading shape `shape`
+    eps : Tensor, shape (*shape, latent_size), float32, from N(0, I)
     """
     generator = np.random.default_rng((seed, epoch, *HYBRIDS))
     most = max(PARENTS)

@@ -161,7 +161,7 @@ def train_epoch(
             latent_size=model.latent_size,
         )
         eps = torch.cat([eps, more_eps], dim=1)
-        draws = [to_device(part, device) for part in draws]
+        draws = HybridDraws(*(to_device(part, device) for part in draws))
     order, eps, uniforms = (to_device(part, device) for part in (order, eps, uniforms))
 
     if progress.totals is None:
