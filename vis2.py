@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     """Plot the grid with its four originals."""
     run = open_run(args.run, args.checkpoint)
     sprites = run_sprites(run, args.data_path)
-    corners = choose_corners(sprites, args.sprites, args.near, DEFAULT_SPRITES)
+    corners = choose_corners(run, sprites, args.sprites, args.near, DEFAULT_SPRITES)
     z = surface(encode(run.model, corners.pixels), args.steps)
     mixtures = finisher(args.finish)(decode(run.model, z.flatten(0, 1)))
 

@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> None:
     """Plot both grids, their difference and the norms; write the numbers."""
     run = open_run(args.run, args.checkpoint)
     sprites = run_sprites(run, args.data_path)
-    corners = choose_corners(sprites, args.sprites, args.near, DEFAULT_SPRITES)
+    corners = choose_corners(run, sprites, args.sprites, args.near, DEFAULT_SPRITES)
     mu = encode(run.model, corners.pixels)
 
     # Both grids, and where they differ.

@@ -81,15 +81,16 @@ def test_a_wrong_number_of_sprites(sprites):
         choose_sprites(sprites, ["1", "2", "3"], (), count=2)
 
 
-def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
+def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path, monkeypatch):
     values = [10, 11, 30, 33, 90, 12]  # grey sprites, whose distances are those of the numbers
     pixels = torch.tensor(values, dtype=torch.uint8)[:, None, None, None].expand(6, 3, 4, 4)
     names = ["1A.png", "1B.png", "3A.png", "3B.png", "5.png", "9.png"]
     sprites = Sprites(pixels, names, "", [])
 
     def corners(near, default=(0, 1, 2, 3)):
-        return choose_corners(sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
+        return choose_corners(run, sprites, None, near, default).pixels[:, 0, 0, 0].tolist()
 
+    run = TrainedRun(None, tmp_path, tmp_path, {})
     assert corners("1A.png") == [10, 12, 30, 90] == corners("0")
     assert corners("3B.png") == [33, 12, 11, 90] or corners("3B.png") == [33, 12, 90, 11]
     assert corners(None) == values[:4]
@@ -98,7 +99,12 @@ def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path):
     with pytest.raises(ValueError, match="--near 7: there are 6 sprites"):
         corners("7")
     with pytest.raises(ValueError, match="of 3 other creatures there are 1"):
-        choose_corners(Sprites(pixels[:4], names[:4], "", []), None, "0", ())
+        choose_corners(run, Sprites(pixels[:4], names[:4], "", []), None, "0", ())
+    known = {"training": torch.tensor([0, 1, 2, 3, 4])}  # 12 was held out
+    monkeypatch.setattr(runs, "known_indices", lambda run, sprites: known)
+    assert corners("9.png") == [12, 11, 30, 90]
+    with pytest.raises(ValueError, match="of 3 other creatures there are 2"):
+        corners("1A.png")
 
 
 def test_pairs_that_a_run_was_taught_are_named_by_their_places_in_the_set(tmp_path, monkeypatch):

@@ -178,9 +178,15 @@ def choose_sprites(
 
 
 def choose_corners(
-    sprites: Sprites, wanted: list[str] | None, near: str | None, default: tuple[int, ...]
+    run: TrainedRun,
+    sprites: Sprites,
+    wanted: list[str] | None,
+    near: str | None,
+    default: tuple[int, ...],
 ) -> Chosen:
     """Return four sprites: `choose_sprites`, or one and its three nearest other creatures.
+
+    These are of those that the run trained on, where they are known.
 
     Raises
     ------
@@ -190,14 +196,16 @@ def choose_corners(
     if near is None:
         return choose_sprites(sprites, wanted, default)
     found = pixels, name, _ = find_sprite(sprites, near, "--near")
+    known = next(iter(known_indices(run, sprites).values()))
     # It is compared as one more sprite, for it may be a file of its own; the nearest then is not
     # the sprite itself, because it shows the same creature.
-    everyone = torch.cat([sprites.pixels, pixels[None]]).numpy()
-    groups = creatures([*sprites.names, name])
+    everyone = torch.cat([sprites.pixels[known], pixels[None]]).numpy()
+    groups = creatures([*(sprites.names[i] for i in known), name])
     (indices,) = nearest_others(everyone, groups, 3, of=[len(everyone) - 1])
     if len(indices) < 3:
         raise InputError(f"--near {near}: of 3 other creatures there are {len(indices)}")
-    others = ((sprites.pixels[i], sprites.names[i], int(i)) for i in indices)
+    places = (int(known[index]) for index in indices)
+    others = ((sprites.pixels[place], sprites.names[place], place) for place in places)
     return chosen(sprites, [found, *others])
 
 
