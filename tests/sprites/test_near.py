@@ -64,3 +64,11 @@ def test_products_are_exact():
     expected = x.astype(np.int64) @ y.T.astype(np.int64)
     assert np.array_equal(products(x, y.astype(np.float32)), expected)
     assert not np.array_equal(x.astype(np.float32) @ y.T.astype(np.float32), expected)
+
+
+def test_of_equally_far_ones_the_first_creatures_are_taken():
+    pixels = np.zeros((300, 3, 4, 4), np.uint8)
+    pixels[200:] = 9  # a hundred that are equally far from the others
+    near = nearest_others(pixels, np.arange(300), 250)
+    assert sorted(near[0, :199]) == list(range(1, 200))
+    assert near[0, 199:].tolist() == list(range(200, 251))

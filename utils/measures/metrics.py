@@ -17,6 +17,7 @@ from utils.sprites.names import creatures
 from utils.training.engine import decode, evaluate, halfway
 
 NUM_CLOSEST = 10  # samples to show
+PRINTED = 32  # latent dimensions whose KL is printed; metrics.json has that of all
 MOST = 5000  # sprites of a part whose reconstructions are measured
 
 
@@ -114,8 +115,9 @@ def measure_reconstructions(model: VAE, parts: dict[str, Tensor], settings: dict
     train_sprites = next(iter(parts.values()))
     active = reconstructions.active_dimensions(model, train_sprites)
     kl = evaluate(model, train_sprites)[2:].tolist()
-    shares = " ".join(f"{nats:.2f}" for nats in kl)
-    print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of each in nats: {shares}\n")
+    shares = " ".join(f"{nats:.2f}" for nats in kl[:PRINTED])
+    which = "each" if len(kl) <= PRINTED else f"the first {PRINTED}"
+    print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of {which} in nats: {shares}\n")
     return {"measured": measured, "active_dimensions": active}
 
 

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from model import VAE
+from utils.data_utils import to_float
 from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
+from utils.sprites.hybrid import hybrids
 from utils.sprites.near import MANY
-from utils.training.draws import HybridDraws, hybrid_draws
 from utils.training.engine import Parts, decode, encode, evaluate, halfway, psnr, reconstruct
-from utils.training.hybrids import mixtures, pairs_of
+from utils.training.hybrids import pairs_of
 
 COLUMNS = 10  # of a picture
 SCALE = 3  # pixels of a picture per pixel of a sprite
@@ -57,8 +58,12 @@ def between(model: VAE, sprites: Parts, count: int) -> Tensor:
         nearest = torch.cdist(mu, mu).fill_diagonal_(torch.inf).argmin(1)
         own = torch.arange(len(mu), device=mu.device)
         pairs = torch.stack([own, nearest], 1).sort(1).values.unique(dim=0)
-    pairs = pairs[torch.linspace(0, len(pairs) - 1, min(count, len(pairs))).long()]
-    return halfway(model, sprites.train, pairs)
+    return halfway(model, sprites.train, evenly(pairs, count))
+
+
+def evenly(pairs: Tensor, count: int) -> Tensor:
+    """Return so many of some pairs at most, evenly taken."""
+    return pairs[torch.linspace(0, len(pairs) - 1, min(count, len(pairs))).long()]
 
 
 def reconstruction_table(model: VAE, sprites: Parts) -> str:
@@ -77,10 +82,8 @@ def reconstruction_table(model: VAE, sprites: Parts) -> str:
 
 
 def hybrid_error(model: VAE, sprites: Parts) -> float:
-    """Return the squared error of hybrids like those that are taught, the mean of a thousand."""
-    hybrids = sprites.hybrids._replace(posteriors=encode(model, sprites.train))
-    shape = (MEASURED_HYBRIDS,)
-    draws, _ = hybrid_draws(0, 0, shape=shape, near=hybrids.near.shape, latent_size=0)
-    draws = HybridDraws(*(part.to(hybrids.near.device) for part in draws))
-    x, (mu, _) = mixtures(sprites.train, hybrids, draws)
-    return (decode(model, mu) - x).square().flatten(1).sum(1).mean().item()
+    """Return the squared error halfway between taught pairs, the mean of a thousand of them."""
+    pairs = evenly(pairs_of(sprites.hybrids), MEASURED_HYBRIDS).to(sprites.train.device)
+    weights = torch.full(pairs.shape, 0.5, device=pairs.device)
+    x = to_float(hybrids(sprites.train, sprites.hybrids.extents, pairs, weights))
+    return (halfway(model, sprites.train, pairs) - x).square().flatten(1).sum(1).mean().item()

@@ -4,9 +4,9 @@
 
 Nothing here is learned or random. A hybrid is made of bands of rows, one of each parent, which is
 as high as the weight of the parent says; what lies in a band is as it is in the parent. The sprite
-that comes first in the set is on top. So the others decide where a band of a parent ends, and never
-what is in it: that is why a decoder that was taught some of the pairs can draw those that it was
-not.
+that comes first in the set is on top. So the others decide where the band of a parent lies, and
+never what is in it: that is why a decoder that was taught some of the pairs can draw those that it
+was not.
 """
 
 import torch

@@ -38,14 +38,18 @@ def nearest_others(
     x = pixels.reshape(len(pixels), -1)
     y = x[order].astype(np.float32)
     near = np.empty((len(of), count), int)
+    if not count:
+        return near
+    lengths = np.square(y).sum(1, dtype=np.float64)
     for first in range(0, len(of), BLOCK):
         block = of[first : first + BLOCK]
-        squared = np.square(y).sum(1, dtype=np.float64) - 2 * products(x[block], y)
+        squared = lengths - 2 * products(x[block], y)
         creatures = np.minimum.reduceat(squared, starts, axis=1)  # (block, creatures)
         creatures[groups[block][:, None] == groups[order[starts]]] = np.inf
-        best = np.argpartition(creatures, count - 1, axis=1)[:, :count] if count else near[:0]
-        for row, (distances, kinds) in enumerate(zip(creatures, best, strict=False)):
-            kinds = kinds[np.lexsort((kinds, distances[kinds]))]
+        furthest = np.partition(creatures, count - 1, axis=1)[:, count - 1]
+        for row, (distances, limit) in enumerate(zip(creatures, furthest, strict=True)):
+            kinds = np.flatnonzero(distances <= limit)  # more than `count` if some are as far
+            kinds = kinds[np.argsort(distances[kinds], kind="stable")][:count]
             near[first + row] = [
                 order[starts[kind] + squared[row, starts[kind] : ends[kind]].argmin()]
                 for kind in kinds

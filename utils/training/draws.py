@@ -12,7 +12,7 @@ from torch import Tensor
 # Streams of random numbers besides those of the epochs: no epoch has three numbers.
 HELD_OUT, PRIOR, SAMPLER, SOLVE, HYBRIDS = ((0, stream) for stream in (1, 2, 3, 4, 5))
 
-PARENTS = (2, 2, 2, 2, 3, 4)  # of hybrids: two thirds have two
+PARENTS = (2, 2, 2, 2, 3, 4)  # of hybrids, at most: two thirds have two
 PARTS = 8  # of a hybrid, each of one parent
 
 

@@ -104,7 +104,7 @@ def parents_of(hybrids: Hybrids, draws: HybridDraws) -> Tensor:
     """Return the parents of hybrids, int64 (n, 4): no two of them are a pair that is left out."""
     first = draws.first[:, None]
     parents = torch.cat([first, hybrids.near[first, draws.others]], dim=1)
-    for k in range(2, parents.shape[1]):
+    for k in range(2, parents.shape[1]):  # `near` has none that is left out with the first
         clash = is_left_out(parents[:, 1:k], parents[:, k : k + 1]).any(1)
         parents[:, k] = torch.where(clash, draws.first, parents[:, k])
     return parents
