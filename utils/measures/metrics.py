@@ -117,7 +117,8 @@ def measure_reconstructions(model: VAE, parts: dict[str, Tensor], settings: dict
     kl = evaluate(model, train_sprites)[2:].tolist()
     shares = " ".join(f"{nats:.2f}" for nats in kl[:PRINTED])
     which = "each" if len(kl) <= PRINTED else f"the first {PRINTED}"
-    print(f"Active latent dimensions: {len(active)} of {len(kl)}. KL of {which} in nats: {shares}\n")
+    print(f"Active latent dimensions: {len(active)} of {len(kl)}.", end=" ")
+    print(f"KL of {which} in nats: {shares}\n")
     return {"measured": measured, "active_dimensions": active}
 
 
