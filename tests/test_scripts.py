@@ -15,7 +15,7 @@ import vis2
 import vis3
 from model import VAE
 from utils.data_utils import load_sprites
-from utils.latents.runs import encode
+from utils.latents.runs import encode, known_indices, open_run
 from utils.pictures.plot import MARGIN, grid
 from utils.run.checkpoint import load_model
 from utils.training.engine import decode
@@ -202,9 +202,13 @@ def test_corners_near_a_sprite(script, module):
     assert script(module, "--near", "004.png", *arguments)[0] == 0
     files = [path for path in Path("vis").rglob("*") if path.is_file()]
     near = [path.read_bytes() for path in files]
-    x = load_sprites("figure").pixels
-    squared = (x.float() - x[4].float()).square().sum((1, 2, 3))
-    script(module, "--sprites", *squared.argsort()[:4].tolist(), *arguments)
+    sprites = load_sprites("figure")
+    x = sprites.pixels.float()
+    order = (x - x[4]).square().sum((1, 2, 3)).argsort().tolist()
+    trained_on = known_indices(open_run(None, None), sprites)["training"].tolist()
+    corners = [4, *(index for index in order[1:] if index in trained_on)][:4]
+    assert corners != order[:4]  # a sprite nearer than these was held out
+    script(module, "--sprites", *corners, *arguments)
     assert near == [path.read_bytes() for path in files]
     code, _, err = script(module, "--near", 40)
     assert code == 2 and "--near 40: there are 12 sprites" in err

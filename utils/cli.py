@@ -92,9 +92,8 @@ def add_corners(group: argparse._ArgumentGroup) -> None:
         metavar=("TL", "TR", "BL", "BR"),
         help="the corners: index, name or path; 9 10 12 11 if left out",
     )
-    corners.add_argument(
-        "--near", metavar="SPRITE", help="or one sprite, with its three nearest other creatures"
-    )
+    text = "or one sprite, with the three nearest training sprites of other creatures"
+    corners.add_argument("--near", metavar="SPRITE", help=text)
     group.add_argument("--steps", type=integer(2, 100), default=10, help="sprites along a side")
 
 
