@@ -122,7 +122,7 @@ def main(args: argparse.Namespace) -> None:
     from utils.run.recorder import Run, opened, recorder_of
     from utils.training.device import choose_device, choose_precision
     from utils.training.engine import Progress, freeze_encoder, new_optimizer, train
-    from utils.training.hybrids import digest_of, pairs_of
+    from utils.training.hybrids import digest_of
 
     # Sprites: one uint8 tensor, split in two, on the device.
     device, device_line = choose_device(processes.own_device(args.device))
@@ -144,7 +144,7 @@ def main(args: argparse.Namespace) -> None:
     settings = {name: value for name, value in vars(args).items() if name not in NOT_SAVED}
     settings["sprites_sha256"] = fingerprint(prints)
     if args.hybrids:
-        settings["pairs_sha256"] = digest_of(pairs_of(sprites.hybrids).numpy())
+        settings["pairs_sha256"] = digest_of(sprites.hybrids.pairs.cpu().numpy())
     conditions = state.conditions(device, config.augmentation)
     run = Run(
         folder=folder,

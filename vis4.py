@@ -24,9 +24,9 @@ from utils.latents.kept import run_samplers
 from utils.latents.runs import (
     TrainedRun,
     encode,
-    known_indices,
     open_run,
     run_sprites,
+    trained_on,
 )
 from utils.pictures.explorer.page import ATLAS_COLUMNS, atlas, write_page
 from utils.pictures.explorer.weights import LEAST_PSNR, Packed, page_psnr, smallest, with_packed
@@ -101,7 +101,7 @@ def check_model(model: VAE) -> None:
 
 def shown_sprites(trained: TrainedRun, sprites: Sprites, most: int) -> Sprites:
     """Return the sprites of the map: those that the run trained on, or evenly some of them."""
-    index = next(iter(known_indices(trained, sprites).values()))
+    index = trained_on(trained, sprites)
     if len(index) > most:
         print(f"The map shows {most} of {len(index)} sprites; see --most.")
         index = index[torch.linspace(0, len(index) - 1, most).round().long()]

@@ -171,3 +171,13 @@ def test_when_a_state_is_due(monkeypatch):
     now += 2
     assert clock.is_due(6)
     assert not clock.is_due(7)  # though it is not written yet
+
+
+def test_other_hybrids_are_named_only_where_nothing_else_was_changed(tmp_path):
+    known = {"seed": 41, "pairs_sha256": "a"}
+    state.check_settings(known, dict(known), tmp_path)
+    with pytest.raises(ValueError, match="taught other hybrids, by another version"):
+        state.check_settings(known, known | {"pairs_sha256": "b"}, tmp_path)
+    # Another seed has other training sprites, and so other pairs.
+    with pytest.raises(ValueError, match="pairs_sha256 was a and is b, seed was 41 and is 7"):
+        state.check_settings(known, {"seed": 7, "pairs_sha256": "b"}, tmp_path)

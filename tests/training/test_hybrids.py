@@ -15,7 +15,6 @@ from utils.training.hybrids import (
     Hybrids,
     hybrid_pairs,
     mixtures,
-    pairs_of,
     parents_of,
     taught_hybrids,
 )
@@ -43,7 +42,7 @@ def test_a_tenth_of_the_pairs_is_left_out(pixels):
     assert len(left_out) == 7 and (left_out.sum(1) % 10 == 9).all()
     assert pair_set(taught).isdisjoint(pair_set(left_out))
     sprites = torch.from_numpy(pixels)
-    assert pair_set(pairs_of(taught_hybrids(sprites, groups))) == pair_set(taught)
+    assert pair_set(taught_hybrids(sprites, groups).pairs) == pair_set(taught)
 
 
 def test_no_two_parents_are_a_pair_that_is_left_out(pixels, monkeypatch):
@@ -65,7 +64,7 @@ def test_mixtures_are_of_the_posteriors_of_the_parents():
     sprites = torch.randint(0, 250, (3, 3, 8, 8), dtype=torch.uint8)
     mu, logvar = torch.tensor([[0.0], [8.0], [16.0]]), torch.tensor([[-8.0], [0.0], [4.0]])
     near = torch.tensor([[1, 2], [0, 2], [0, 1]])
-    taught = Hybrids(near, extents(sprites), (mu, logvar))
+    taught = Hybrids(torch.tensor([[0, 1], [0, 2], [1, 2]]), near, extents(sprites), (mu, logvar))
     draws = HybridDraws(
         torch.tensor([0, 2]),
         torch.tensor([[0, 1, 1], [1, 0, 0]]),

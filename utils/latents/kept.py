@@ -14,7 +14,7 @@ import numpy as np
 
 from utils.data_utils import Sprites
 from utils.files import write_whole
-from utils.latents.runs import TrainedRun, known_indices, taught_pairs
+from utils.latents.runs import TrainedRun, taught_pairs, trained_on
 from utils.latents.samplers import SAMPLERS, Posteriors, Sampler
 from utils.sprites.names import creatures
 from utils.training.engine import encode
@@ -53,7 +53,7 @@ def run_samplers(run: TrainedRun, sprites: Sprites, kinds: Iterable[str]) -> dic
 
 def encoded(run: TrainedRun, sprites: Sprites) -> Posteriors:
     """Return the posteriors of the sprites that a run trained on."""
-    index = next(iter(known_indices(run, sprites).values()))
+    index = trained_on(run, sprites)
     posterior = encode(run.model, sprites.pixels[index])
     mu, logvar = (part.numpy().astype(np.float64) for part in posterior)
     groups = creatures([sprites.names[i] for i in index])

@@ -145,6 +145,11 @@ def known_indices(run: TrainedRun, sprites: Sprites) -> dict[str, Tensor]:
     return {"training": train, "held out": val}
 
 
+def trained_on(run: TrainedRun, sprites: Sprites) -> Tensor:
+    """Return the indices of the sprites that a run trained on, or of all if it is not known."""
+    return next(iter(known_indices(run, sprites).values()))
+
+
 def choose_sprites(
     sprites: Sprites,
     wanted: list[str] | None,
@@ -195,8 +200,9 @@ def choose_corners(
     """
     if near is None:
         return choose_sprites(sprites, wanted, default)
-    found = pixels, name, _ = find_sprite(sprites, near, "--near")
-    known = next(iter(known_indices(run, sprites).values()))
+    found = find_sprite(sprites, near, "--near")
+    pixels, name, _ = found
+    known = trained_on(run, sprites)
     # It is compared as one more sprite, for it may be a file of its own; the nearest then is not
     # the sprite itself, because it shows the same creature.
     everyone = torch.cat([sprites.pixels[known], pixels[None]]).numpy()
@@ -235,13 +241,13 @@ def chosen(sprites: Sprites, found: list[tuple[Tensor, str, int]]) -> Chosen:
 def find_sprite(sprites: Sprites, wanted: str, option: str) -> tuple[Tensor, str, int]:
     """Return the pixels, the name and the place of one sprite; see `choose_sprites`, `Chosen`."""
     names = sprites.names
-    matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
     if re.fullmatch(r"-?\d+", wanted):
         if not 0 <= int(wanted) < len(names):
             raise InputError(
                 f"{option} {wanted}: there are {len(names)} sprites, 0 to {len(names) - 1}"
             )
-        matches = [names[int(wanted)]]
+        return sprites.pixels[int(wanted)], names[int(wanted)], int(wanted)
+    matches = [wanted] if wanted in names else [n for n in names if Path(n).name == wanted]
     if len(matches) > 1:
         raise InputError(f"{option} {wanted}: which one of {', '.join(matches)}?")
     if matches:

@@ -9,7 +9,7 @@ from torch import Tensor
 from model import VAE
 from utils.data_utils import Sprites
 from utils.latents.kept import run_samplers
-from utils.latents.runs import TrainedRun, known_indices, taught_pairs
+from utils.latents.runs import TrainedRun, taught_pairs, trained_on
 from utils.latents.samplers import draw_latents
 from utils.measures import reconstructions
 from utils.pictures.finish import finish
@@ -55,7 +55,7 @@ def measure(
         return metrics, None
     metrics |= measure_reconstructions(run.model, some, run.settings)
     samplers = run_samplers(run, sprites, kinds)
-    index = next(iter(known_indices(run, sprites).values()))
+    index = trained_on(run, sprites)
     groups = creatures([sprites.names[i] for i in index])
     decoded = between(run, sprites, count)
     decoded |= {

@@ -11,7 +11,6 @@ from utils.pictures.plot import grid, join, labelled_rows, save_figure, titled
 from utils.sprites.hybrid import hybrids
 from utils.sprites.near import MANY
 from utils.training.engine import Parts, decode, encode, evaluate, halfway, psnr, reconstruct
-from utils.training.hybrids import pairs_of
 
 COLUMNS = 10  # of a picture
 SCALE = 3  # pixels of a picture per pixel of a sprite
@@ -52,7 +51,7 @@ def between(model: VAE, sprites: Parts, count: int) -> Tensor:
     These are pairs whose hybrids it was taught, or else pairs of nearest latents.
     """
     if sprites.hybrids is not None:
-        pairs = pairs_of(sprites.hybrids)
+        pairs = sprites.hybrids.pairs
     else:
         mu, _ = encode(model, sprites.train[:PAIRED])
         nearest = torch.cdist(mu, mu).fill_diagonal_(torch.inf).argmin(1)
@@ -83,7 +82,7 @@ def reconstruction_table(model: VAE, sprites: Parts) -> str:
 
 def hybrid_error(model: VAE, sprites: Parts) -> float:
     """Return the squared error halfway between taught pairs, the mean of a thousand of them."""
-    pairs = evenly(pairs_of(sprites.hybrids), MEASURED_HYBRIDS).to(sprites.train.device)
+    pairs = evenly(sprites.hybrids.pairs, MEASURED_HYBRIDS)
     weights = torch.full(pairs.shape, 0.5, device=pairs.device)
     x = to_float(hybrids(sprites.train, sprites.hybrids.extents, pairs, weights))
     return (halfway(model, sprites.train, pairs) - x).square().flatten(1).sum(1).mean().item()

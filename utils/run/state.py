@@ -150,18 +150,16 @@ def on_cpu(state: object) -> object:
 
 def check_settings(known: dict[str, object], now: dict[str, object], folder: Path) -> None:
     """Raise ValueError if the arguments of a run are not those that its state was written with."""
-    changes = [
-        f"{name} was {known[name]} and is {now[name]}"
-        for name in sorted(known.keys() & now.keys() - FREE)
-        if known[name] != now[name]
-    ]
-    if "pairs_sha256" in known and known["pairs_sha256"] != now.get("pairs_sha256"):
+    both = sorted(known.keys() & now.keys() - FREE)
+    changed = [name for name in both if known[name] != now[name]]
+    if changed == ["pairs_sha256"]:  # nobody changed it, for the sprites are the same
         raise InputError(
             f"{folder} was taught other hybrids, by another version of the code; start it again "
             "with --overwrite, or resume it with that version"
         )
-    if changes:
-        raise InputError(f"{folder / 'args.json'} was changed ({', '.join(changes)}); undo that")
+    if changed:
+        listed = ", ".join(f"{name} was {known[name]} and is {now[name]}" for name in changed)
+        raise InputError(f"{folder / 'args.json'} was changed ({listed}); undo that")
 
 
 def changed_conditions(known: dict[str, object], now: dict[str, object]) -> list[str]:

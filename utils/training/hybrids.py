@@ -31,6 +31,7 @@ LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 class Hybrids(NamedTuple):
     """What hybrids are made of, on the device of the model."""
 
+    pairs: Tensor  # (P, 2), int64: those that are taught, each once
     near: Tensor  # (N, K), int64: sprites that each is mixed with; itself, where a pair is left out
     extents: Tensor  # (N, 2): see `extents`
     posteriors: tuple[Tensor, Tensor] | None = None  # mu and logvar (N, d) of all training sprites
@@ -63,8 +64,9 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
         f"fours; {len(left_out)} pairs are left out."
     )
     own = np.arange(len(near))[:, None]
-    near = torch.from_numpy(np.where(is_left_out(own, near), own, near))
-    return Hybrids(near.to(sprites.device), extents(sprites))
+    near = np.where(is_left_out(own, near), own, near)
+    pairs, near = (torch.from_numpy(part).to(sprites.device) for part in (taught, near))
+    return Hybrids(pairs, near, extents(sprites))
 
 
 def is_left_out(i: Tensor | np.ndarray, j: Tensor | np.ndarray) -> Tensor | np.ndarray:
@@ -88,11 +90,6 @@ def hybrid_pairs(pixels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np
     there is only one creature.
     """
     return divided(pairs_among(nearest_others(pixels, groups, NEAR)))
-
-
-def pairs_of(hybrids: Hybrids) -> Tensor:
-    """Return the pairs that are taught, each once, int64 (P, 2), on the CPU."""
-    return torch.from_numpy(pairs_among(hybrids.near.cpu().numpy()))
 
 
 def digest_of(pairs: np.ndarray) -> str:
