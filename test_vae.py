@@ -29,6 +29,7 @@ from utils.latents.runs import (
     known_split,
     open_run,
     run_sprites,
+    trained_on,
 )
 from utils.latents.samplers import SAMPLERS, draw_latents, shown_samplers
 from utils.measures.metrics import Closest, measure
@@ -36,7 +37,7 @@ from utils.pictures.album import Album
 from utils.pictures.finish import finisher
 from utils.pictures.palettes import palette
 from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, labelled_rows, titled
-from utils.sprites.hybrid import extents, hybrids
+from utils.sprites.hybrid import hybrids, profiles
 from utils.training.draws import prior_noise
 from utils.training.engine import decode, reconstruct
 
@@ -275,11 +276,12 @@ def plot_hybrids(context: Context) -> Figure | None:
     if not context.args.hybrids:
         return None
     ends = choose_sprites(context.sprites, context.args.hybrids, (), option="--hybrids")
-    order = sorted((0, 1), key=lambda end: ends.places[end])  # the first in the set gives the head
-    pixels, t = ends.pixels[order], torch.linspace(0, 1, HYBRIDS)
-    weights = torch.stack([1 - t, t], dim=1)[:, order]
-    parents = torch.tensor([0, 1]).expand(HYBRIDS, 2)
-    by_code = hybrids(pixels, extents(pixels), parents, weights)
+    known = context.sprites.pixels[trained_on(context.run, context.sprites)]
+    pixels = torch.cat([ends.pixels, known])
+    t, parents = torch.linspace(0, 1, HYBRIDS), torch.tensor([0, 1]).expand(HYBRIDS, 2)
+    weights = torch.stack([1 - t, t], dim=1)
+    mean_of = torch.arange(2, len(pixels))
+    by_code = hybrids(pixels, profiles(pixels, mean_of), parents, weights)
     decoded = context.paint(path(*encode(context.run.model, ends.pixels), HYBRIDS))
     model = "the model, finished" if context.args.finish else "the model"
     rows = [("code alone", by_code), (model, decoded)]
