@@ -15,9 +15,9 @@ import vis2
 import vis3
 from model import VAE
 from utils.data_utils import load_sprites
-from utils.latents.runs import encode
+from utils.latents.runs import encode, open_run, trained_on
 from utils.run.checkpoint import load_model, save_weights
-from utils.sprites.hybrid import extents, hybrids
+from utils.sprites.hybrid import hybrids, profiles
 from utils.training.engine import decode
 
 from .test_scripts import RUN, drawn, holds, sprite_pixels
@@ -72,13 +72,15 @@ def test_hybrids_by_code_and_by_the_model(script):
     code, _, err = script(test_vae, "--hybrids", 7, "002.png", "--scale", 1)
     assert code == 0, err
     picture = drawn("vis/test/hybrids.png")
-    x = load_sprites("figure").pixels[[2, 7]]
-    for t in (0, 0.25, 0.5, 1):  # the head is that of the second one, which comes first in the set
-        weights = torch.tensor([[t, 1 - t]])
-        (by_code,) = hybrids(x, extents(x), torch.tensor([[0, 1]]), weights)
+    sprites = load_sprites("figure")
+    known = trained_on(open_run(None, None), sprites)
+    assert len(known) == 11  # of 12
+    for t in (0, 0.25, 0.5, 1):
+        pixels, weights = sprites.pixels, torch.tensor([[1 - t, t]])
+        (by_code,) = hybrids(pixels, profiles(pixels, known), torch.tensor([[7, 2]]), weights)
         assert holds(picture, sprite_pixels(by_code, 1))
     model = load_model(f"{RUN}/checkpoint_8.pt")
-    mu = encode(model, x)
+    mu = encode(model, sprites.pixels[[7, 2]])
     for z in (mu[0], mu.mean(0), mu[1]):
         assert holds(picture, sprite_pixels(decode(model, z[None])[0], 1))
     script(test_vae, "--hybrids", 2, 7, "--format", "svg", "--finish")

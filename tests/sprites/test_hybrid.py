@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils.sprites.hybrid import extents, hybrids
+from utils.sprites.hybrid import hybrids, profiles
 
 
 def sprite(top, bottom, value, side=8):
@@ -16,13 +16,38 @@ SPRITES = torch.stack([sprite(0, 8, 10), sprite(2, 6, 20), sprite(4, 8, 30), spr
 
 
 def made(parents, weights, sprites=SPRITES):
+    """Return a hybrid in which sprites are as high up as they come first."""
     parents, weights = torch.tensor([parents]), torch.tensor([weights])
-    return hybrids(sprites, extents(sprites), parents, weights)[0]
+    places = torch.arange(len(sprites))
+    in_order = torch.column_stack([profiles(sprites)[:, :2], places])
+    return hybrids(sprites, in_order, parents, weights)[0]
 
 
-def test_extents_are_the_first_row_and_the_one_after_the_last():
-    assert extents(SPRITES).tolist() == [[0, 8], [2, 6], [4, 8], [0, 8]]
-    assert torch.equal(extents(SPRITES.repeat(600, 1, 1, 1))[-4:], extents(SPRITES))
+def test_profiles_are_the_rows_in_which_a_sprite_is_drawn_and_its_place():
+    x = SPRITES.flatten(1).float()
+    distances = (x - x.mean(0)).norm(dim=1)
+    assert distances.argsort(descending=True).tolist() == [0, 3, 1, 2]
+    assert profiles(SPRITES).tolist() == [[0, 8, 0], [2, 6, 2], [4, 8, 3], [0, 8, 1]]
+
+
+def test_sprites_that_are_as_far_from_the_mean_stand_as_in_the_set():
+    many = profiles(SPRITES.repeat(600, 1, 1, 1))  # more than are looked at at once
+    assert torch.equal(many[-4:, :2], profiles(SPRITES)[:, :2])
+    for sprite, place in enumerate((0, 2, 3, 1)):
+        assert many[sprite::4, 2].tolist() == list(range(place * 600, (place + 1) * 600))
+
+
+def test_the_mean_can_be_of_some_of_the_sprites():
+    assert profiles(SPRITES, torch.tensor([3]))[:, 2].tolist() == [0, 1, 2, 3]
+    assert profiles(SPRITES, torch.tensor([0, 0, 3]))[:, 2].tolist() == [3, 1, 2, 0]
+
+
+def test_the_sprite_further_from_the_mean_is_on_top():
+    halves = torch.full((1, 2), 0.5)
+    for parents in ([1, 3], [3, 1]):
+        (found,) = hybrids(SPRITES, profiles(SPRITES), torch.tensor([parents]), halves)
+        assert torch.equal(found[:, :4], SPRITES[3][:, :4])
+        assert torch.equal(found[:, 4:], SPRITES[1][:, 4:])
 
 
 @pytest.mark.parametrize("own", range(4))
@@ -33,7 +58,7 @@ def test_all_the_weight_on_one_parent_is_that_sprite(own, other):
     assert torch.equal(made([own, own, other, own], [0.2, 0.3, 0.0, 0.5]), SPRITES[own])
 
 
-def test_the_first_of_the_set_is_on_top_in_proportion_to_its_weight():
+def test_the_first_is_on_top_in_proportion_to_its_weight():
     found = made([0, 2], [0.25, 0.75])
     assert torch.equal(found[:, :2], SPRITES[0][:, :2])
     assert torch.equal(found[:, 2:], SPRITES[2][:, 2:])
@@ -73,8 +98,8 @@ def test_many_at_once_are_as_one_by_one():
     torch.manual_seed(0)
     parents, weights = torch.randint(0, 4, (20, 4)), torch.rand(20, 4)
     weights /= weights.sum(1, keepdim=True)
-    together = hybrids(SPRITES, extents(SPRITES), parents, weights)
+    together = hybrids(SPRITES, profiles(SPRITES), parents, weights)
     for row in range(20):
-        alone = hybrids(SPRITES, extents(SPRITES), parents[row, None], weights[row, None])
+        alone = hybrids(SPRITES, profiles(SPRITES), parents[row, None], weights[row, None])
         assert torch.equal(together[row], alone[0])
     assert together.dtype == torch.uint8 and together.shape == (20, 3, 8, 8)
