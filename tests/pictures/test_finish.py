@@ -11,7 +11,10 @@ from utils.pictures.finish import (
     CLEAN,
     NEARLY_CLEAN,
     NEARLY_SHARP,
+    SHARP,
     SHARP_ENOUGH,
+    SPOTLESS,
+    clearer,
     edge,
     finish,
     finisher,
@@ -173,3 +176,21 @@ def test_a_nearly_clean_picture_keeps_its_details(sprites):
     assert dark_rim(finished.numpy()) > 0.9
     raw = num_colors((soft[nearly] * 255).byte().numpy())
     assert num_colors(finished.numpy()) < 0.4 * raw
+
+
+def test_a_clean_picture_gets_back_the_contrast_that_least_squares_took(sprites):
+    x = sprites / 255
+    drawn = x.amin(1, keepdim=True) < 1
+    mean = (x * drawn).sum((2, 3), keepdim=True) / drawn.sum((2, 3), keepdim=True)
+    noise = 0.05 * torch.randn(x.shape, generator=torch.manual_seed(0))
+    dull = torch.where(drawn, mean + 0.9 * (x - mean) + noise, x).clamp(0, 1)
+    pictures = dull.permute(0, 2, 3, 1).numpy()
+    clean = [SPOTLESS + 0.01 < roughness(p) < CLEAN and edge(p) > SHARP for p in pictures]
+    assert sum(clean) > 20
+    drawn, x = drawn[clean, 0], x[clean].permute(0, 2, 3, 1)
+    wanted = torch.stack([part[mask].std() for part, mask in zip(x, drawn, strict=True)])
+    finished = (finish(dull[clean]) / 255).permute(0, 2, 3, 1)
+    found = torch.stack([part[mask].std() for part, mask in zip(finished, drawn, strict=True)])
+    assert (found / wanted).mean() == pytest.approx(1, abs=0.03)
+    blank = np.ones((40, 40, 3), np.float32)
+    assert np.array_equal(clearer(blank, 1.2), blank)

@@ -24,7 +24,7 @@ from utils.sprites.near import nearest_others, pairs_among
 from utils.training.draws import HybridDraws
 
 NEAR = 200  # nearest creatures that a sprite is mixed with
-RULE = b"the furthest from the mean on top"  # of how hybrids are made: else another one
+RULE = b"bands, the furthest from the mean on top"  # another one where hybrids are made otherwise
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 
