@@ -29,7 +29,6 @@ from utils.latents.runs import (
     known_split,
     open_run,
     run_sprites,
-    trained_on,
 )
 from utils.latents.samplers import SAMPLERS, draw_latents, shown_samplers
 from utils.measures.metrics import Closest, measure
@@ -37,7 +36,7 @@ from utils.pictures.album import Album
 from utils.pictures.finish import finisher
 from utils.pictures.palettes import palette
 from utils.pictures.plot import MARGIN, Figure, captioned, grid, join, labelled_rows, titled
-from utils.sprites.hybrid import hybrids, profiles
+from utils.sprites.hybrid import hybrids, layouts
 from utils.training.draws import prior_noise
 from utils.training.engine import decode, reconstruct
 
@@ -276,12 +275,12 @@ def plot_hybrids(context: Context) -> Figure | None:
     if not context.args.hybrids:
         return None
     ends = choose_sprites(context.sprites, context.args.hybrids, (), option="--hybrids")
-    known = context.sprites.pixels[trained_on(context.run, context.sprites)]
-    pixels = torch.cat([ends.pixels, known])
-    t, parents = torch.linspace(0, 1, HYBRIDS), torch.tensor([0, 1]).expand(HYBRIDS, 2)
-    weights = torch.stack([1 - t, t], dim=1)
-    mean_of = torch.arange(2, len(pixels))
-    by_code = hybrids(pixels, profiles(pixels, mean_of), parents, weights)
+    order = sorted((0, 1), key=ends.places.__getitem__)  # as in the set, where both are as far
+    pixels, t = ends.pixels[order], torch.linspace(0, 1, HYBRIDS)
+    weights = torch.stack([1 - t, t], dim=1)[:, order]
+    parents = torch.tensor([0, 1]).expand(HYBRIDS, 2)
+    training = next(iter(context.parts.values()))
+    by_code = hybrids(pixels, layouts(pixels, training), parents, weights)
     decoded = context.paint(path(*encode(context.run.model, ends.pixels), HYBRIDS))
     model = "the model, finished" if context.args.finish else "the model"
     rows = [("code alone", by_code), (model, decoded)]

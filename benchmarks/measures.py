@@ -70,10 +70,10 @@ def hybrids(sprites: np.ndarray, groups: np.ndarray, count: int) -> dict[str, np
     pairs, _ = hybrid_pairs(sprites, groups)
     pairs = pairs[np.random.default_rng(0).permutation(len(pairs))[:count]]
     pixels, parents = torch.from_numpy(sprites), torch.from_numpy(pairs)
-    profiles = hybrid.profiles(pixels)
+    layout = hybrid.layouts(pixels)
     return {
         f"hybrids, t = {t}": hybrid.hybrids(
-            pixels, profiles, parents, torch.tensor([1 - t, t]).expand(len(pairs), 2)
+            pixels, layout, parents, torch.tensor([1 - t, t]).expand(len(pairs), 2)
         ).numpy()
         for t in (0.25, 0.5)
     }

@@ -17,7 +17,7 @@ from model import VAE
 from utils.data_utils import load_sprites
 from utils.latents.runs import encode, open_run, trained_on
 from utils.run.checkpoint import load_model, save_weights
-from utils.sprites.hybrid import hybrids, profiles
+from utils.sprites.hybrid import hybrids, layouts
 from utils.training.engine import decode
 
 from .test_scripts import RUN, drawn, holds, sprite_pixels
@@ -73,11 +73,11 @@ def test_hybrids_by_code_and_by_the_model(script):
     assert code == 0, err
     picture = drawn("vis/test/hybrids.png")
     sprites = load_sprites("figure")
-    known = trained_on(open_run(None, None), sprites)
-    assert len(known) == 11  # of 12
+    training = sprites.pixels[trained_on(open_run(None, None), sprites)]
+    assert len(training) == 11  # of 12
     for t in (0, 0.25, 0.5, 1):
         pixels, weights = sprites.pixels, torch.tensor([[1 - t, t]])
-        (by_code,) = hybrids(pixels, profiles(pixels, known), torch.tensor([[7, 2]]), weights)
+        (by_code,) = hybrids(pixels, layouts(pixels, training), torch.tensor([[7, 2]]), weights)
         assert holds(picture, sprite_pixels(by_code, 1))
     model = load_model(f"{RUN}/checkpoint_8.pt")
     mu = encode(model, sprites.pixels[[7, 2]])
@@ -208,4 +208,4 @@ def test_other_sprites_were_not_taught(script, taught):
     code, _, err = script(
         test_vae, "--run", taught, "--data_path", "monsters:30", "--sampler", "hybrids"
     )
-    assert code == 2 and "not of these sprites" in err
+    assert code == 2 and "taught none, or of other sprites" in err

@@ -14,12 +14,12 @@ from utils.pictures.finish import (
     SHARP,
     SHARP_ENOUGH,
     SPOTLESS,
-    clearer,
     edge,
     finish,
     finisher,
     light,
     roughness,
+    with_contrast,
 )
 
 CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -178,7 +178,7 @@ def test_a_nearly_clean_picture_keeps_its_details(sprites):
     assert num_colors(finished.numpy()) < 0.4 * raw
 
 
-def test_a_clean_picture_gets_back_the_contrast_that_least_squares_took(sprites):
+def test_a_clean_but_rough_picture_gains_contrast(sprites):
     x = sprites / 255
     drawn = x.amin(1, keepdim=True) < 1
     mean = (x * drawn).sum((2, 3), keepdim=True) / drawn.sum((2, 3), keepdim=True)
@@ -193,4 +193,4 @@ def test_a_clean_picture_gets_back_the_contrast_that_least_squares_took(sprites)
     found = torch.stack([part[mask].std() for part, mask in zip(finished, drawn, strict=True)])
     assert (found / wanted).mean() == pytest.approx(1, abs=0.03)
     blank = np.ones((40, 40, 3), np.float32)
-    assert np.array_equal(clearer(blank, 1.2), blank)
+    assert np.array_equal(with_contrast(blank, 1.2), blank)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from utils.sprites.hybrid import hybrids, profiles
+from utils.sprites.hybrid import hybrids, layouts
 
 
 def sprite(top, bottom, value, side=8):
@@ -16,36 +16,35 @@ SPRITES = torch.stack([sprite(0, 8, 10), sprite(2, 6, 20), sprite(4, 8, 30), spr
 
 
 def made(parents, weights, sprites=SPRITES):
-    """Return a hybrid in which sprites are as high up as they come first."""
+    """Return a hybrid whose bands are in the order of the set."""
     parents, weights = torch.tensor([parents]), torch.tensor([weights])
-    places = torch.arange(len(sprites))
-    in_order = torch.column_stack([profiles(sprites)[:, :2], places])
+    in_order = torch.column_stack([layouts(sprites)[:, :2], torch.arange(len(sprites))])
     return hybrids(sprites, in_order, parents, weights)[0]
 
 
-def test_profiles_are_the_rows_in_which_a_sprite_is_drawn_and_its_place():
+def test_layouts_are_the_rows_in_which_a_sprite_is_drawn_and_its_rank():
     x = SPRITES.flatten(1).float()
     distances = (x - x.mean(0)).norm(dim=1)
     assert distances.argsort(descending=True).tolist() == [0, 3, 1, 2]
-    assert profiles(SPRITES).tolist() == [[0, 8, 0], [2, 6, 2], [4, 8, 3], [0, 8, 1]]
+    assert layouts(SPRITES).tolist() == [[0, 8, 0], [2, 6, 2], [4, 8, 3], [0, 8, 1]]
 
 
-def test_sprites_that_are_as_far_from_the_mean_stand_as_in_the_set():
-    many = profiles(SPRITES.repeat(600, 1, 1, 1))  # more than are looked at at once
-    assert torch.equal(many[-4:, :2], profiles(SPRITES)[:, :2])
-    for sprite, place in enumerate((0, 2, 3, 1)):
-        assert many[sprite::4, 2].tolist() == list(range(place * 600, (place + 1) * 600))
+def test_ties_keep_the_order_of_the_set():
+    many = layouts(SPRITES.repeat(600, 1, 1, 1))  # more than are looked at at once
+    assert torch.equal(many[-4:, :2], layouts(SPRITES)[:, :2])
+    for sprite, rank in enumerate((0, 2, 3, 1)):
+        assert many[sprite::4, 2].tolist() == list(range(rank * 600, (rank + 1) * 600))
 
 
-def test_the_mean_can_be_of_some_of_the_sprites():
-    assert profiles(SPRITES, torch.tensor([3]))[:, 2].tolist() == [0, 1, 2, 3]
-    assert profiles(SPRITES, torch.tensor([0, 0, 3]))[:, 2].tolist() == [3, 1, 2, 0]
+def test_the_mean_can_be_of_other_sprites():
+    assert layouts(SPRITES, SPRITES[3:])[:, 2].tolist() == [0, 1, 2, 3]
+    assert layouts(SPRITES, SPRITES[[0, 0, 3]])[:, 2].tolist() == [3, 1, 2, 0]
 
 
 def test_the_sprite_further_from_the_mean_is_on_top():
     halves = torch.full((1, 2), 0.5)
     for parents in ([1, 3], [3, 1]):
-        (found,) = hybrids(SPRITES, profiles(SPRITES), torch.tensor([parents]), halves)
+        (found,) = hybrids(SPRITES, layouts(SPRITES), torch.tensor([parents]), halves)
         assert torch.equal(found[:, :4], SPRITES[3][:, :4])
         assert torch.equal(found[:, 4:], SPRITES[1][:, 4:])
 
@@ -98,8 +97,8 @@ def test_many_at_once_are_as_one_by_one():
     torch.manual_seed(0)
     parents, weights = torch.randint(0, 4, (20, 4)), torch.rand(20, 4)
     weights /= weights.sum(1, keepdim=True)
-    together = hybrids(SPRITES, profiles(SPRITES), parents, weights)
+    together = hybrids(SPRITES, layouts(SPRITES), parents, weights)
     for row in range(20):
-        alone = hybrids(SPRITES, profiles(SPRITES), parents[row, None], weights[row, None])
+        alone = hybrids(SPRITES, layouts(SPRITES), parents[row, None], weights[row, None])
         assert torch.equal(together[row], alone[0])
     assert together.dtype == torch.uint8 and together.shape == (20, 3, 8, 8)

@@ -5,7 +5,7 @@ import torch
 from model import VAE, initialize_from_data
 from utils.cli import InputError
 from utils.data_utils import to_float
-from utils.sprites.hybrid import hybrids, profiles
+from utils.sprites.hybrid import hybrids, layouts
 from utils.sprites.monsters import draw_monster
 from utils.sprites.near import nearest_others
 from utils.training import hybrids as hybrids_module
@@ -64,7 +64,7 @@ def test_mixtures_are_of_the_posteriors_of_the_parents():
     sprites = torch.randint(0, 250, (3, 3, 8, 8), dtype=torch.uint8)
     mu, logvar = torch.tensor([[0.0], [8.0], [16.0]]), torch.tensor([[-8.0], [0.0], [4.0]])
     near = torch.tensor([[1, 2], [0, 2], [0, 1]])
-    taught = Hybrids(torch.tensor([[0, 1], [0, 2], [1, 2]]), near, profiles(sprites), (mu, logvar))
+    taught = Hybrids(torch.tensor([[0, 1], [0, 2], [1, 2]]), near, layouts(sprites), (mu, logvar))
     draws = HybridDraws(
         torch.tensor([0, 2]),
         torch.tensor([[0, 1, 1], [1, 0, 0]]),
@@ -73,7 +73,7 @@ def test_mixtures_are_of_the_posteriors_of_the_parents():
     x, (mixed_mu, mixed_logvar) = mixtures(sprites, taught, draws)
     assert mixed_mu.flatten().tolist() == [6, 10] and mixed_logvar.flatten().tolist() == [-2, 0]
     parents = torch.tensor([[0, 1, 2, 2], [2, 1, 0, 0]])
-    assert torch.equal(x, to_float(hybrids(sprites, taught.profiles, parents, draws.weights)))
+    assert torch.equal(x, to_float(hybrids(sprites, taught.layout, parents, draws.weights)))
 
 
 def start(pixels, groups=None, seed=0):

@@ -197,7 +197,10 @@ class Taught(Sampler):
     def fit(cls, posteriors, rng):
         """Take the pairs that the run taught."""
         if not len(posteriors.pairs):
-            raise InputError("--sampler hybrids: the run was taught none, or not of these sprites")
+            raise InputError(
+                "--sampler hybrids: the run was taught none, or of other sprites, or by another "
+                "version of the code; train it again with --recipe create, or give --sampler prior"
+            )
         return cls(posteriors.mu, posteriors.pairs)
 
     def draw(self, rng, count):

@@ -3,7 +3,7 @@
     finished = finish(decode(model, z))
 
 This is code after the model, not the model, and every figure of finished sprites says so. A clean
-picture loses its noise and the specks around it, and gets the more contrast the rougher it is. One
+picture loses its noise and the specks around it, and gains contrast the rougher it is. One
 that is smooth or nearly clean keeps its eyes and other details: specks around it go, similar
 colours become one, with more contrast between them, and its rim is dark. Rubble gets one clear
 shape, ramps of a few colours inside it, and an outline in a dark shade of the colour next to it.
@@ -24,7 +24,9 @@ from utils.sprites.png import import_cv2
 # sprites and in reconstructions from 30 dB on. If it is rougher, its edge must be sharper.
 SPOTLESS, SHARP_ENOUGH = 0.055, 0.8
 CLEAN, SHARP = 0.1, 0.9
-CLEAN_CONTRAST = 2.5  # colours deviate by 1 plus so many times the roughness above SPOTLESS
+# Least squares shrinks deviations from the mean: those of clean pictures are multiplied by 1 plus
+# this times the roughness above SPOTLESS, by 1.11 at most (benchmarks/quality.md).
+CLEAN_CONTRAST = 2.5
 # A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.5 to
 # 1, a roughness of 0.06 to 0.09), or nearly clean (a fifth of what a decoder draws between sprites
 # whose hybrids it was taught; the rest is clean: 0.9 to 0.99, 0.07 to 0.1). All else (0.4 to 0.7,
@@ -105,7 +107,7 @@ def finish_one(picture: np.ndarray) -> np.ndarray:
         return without_noise(picture)
     if rough < CLEAN and sharp > least:
         picture = without_noise(without_halo(picture))
-        return clearer(picture, 1 + CLEAN_CONTRAST * max(rough - SPOTLESS, 0))
+        return with_contrast(picture, 1 + CLEAN_CONTRAST * max(rough - SPOTLESS, 0))
     mask = trace(picture)
     if not mask.any():
         return np.ones_like(picture)
@@ -150,8 +152,8 @@ def edge(picture: np.ndarray) -> float:
     return float(np.median(dark[rim]) / np.quantile(dark[mask], 0.9))
 
 
-def clearer(picture: np.ndarray, factor: float) -> np.ndarray:
-    """Return a picture (S, S, 3) whose colours are so many times as far from their mean."""
+def with_contrast(picture: np.ndarray, factor: float) -> np.ndarray:
+    """Return a picture (S, S, 3) with the deviations of colours from their mean multiplied."""
     drawn = picture.min(2, keepdims=True) < 1
     if not drawn.any():
         return picture

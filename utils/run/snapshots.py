@@ -84,5 +84,5 @@ def hybrid_error(model: VAE, sprites: Parts) -> float:
     """Return the squared error halfway between taught pairs, the mean of a thousand of them."""
     pairs = evenly(sprites.hybrids.pairs, MEASURED_HYBRIDS)
     weights = torch.full(pairs.shape, 0.5, device=pairs.device)
-    x = to_float(hybrids(sprites.train, sprites.hybrids.profiles, pairs, weights))
+    x = to_float(hybrids(sprites.train, sprites.hybrids.layout, pairs, weights))
     return (halfway(model, sprites.train, pairs) - x).square().flatten(1).sum(1).mean().item()

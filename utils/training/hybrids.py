@@ -19,12 +19,12 @@ from torch import Tensor
 
 from utils.cli import InputError
 from utils.data_utils import to_float
-from utils.sprites.hybrid import hybrids, profiles
+from utils.sprites.hybrid import hybrids, layouts
 from utils.sprites.near import nearest_others, pairs_among
 from utils.training.draws import HybridDraws
 
 NEAR = 200  # nearest creatures that a sprite is mixed with
-RULE = b"bands, the furthest from the mean on top"  # another one where hybrids are made otherwise
+RULE = b"bands, the furthest from the mean on top"  # change it when hybrids are made differently
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 
@@ -33,7 +33,7 @@ class Hybrids(NamedTuple):
 
     pairs: Tensor  # (P, 2), int64: those that are taught, each once
     near: Tensor  # (N, K), int64: sprites that each is mixed with; itself, where a pair is left out
-    profiles: Tensor  # (N, 3): see `profiles`
+    layout: Tensor  # (N, 3): see `layouts`
     posteriors: tuple[Tensor, Tensor] | None = None  # mu and logvar (N, d) of all training sprites
 
 
@@ -66,7 +66,7 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
     own = np.arange(len(near))[:, None]
     near = np.where(is_left_out(own, near), own, near)
     pairs, near = (torch.from_numpy(part).to(sprites.device) for part in (taught, near))
-    return Hybrids(pairs, near, profiles(sprites))
+    return Hybrids(pairs, near, layouts(sprites))
 
 
 def is_left_out(i: Tensor | np.ndarray, j: Tensor | np.ndarray) -> Tensor | np.ndarray:
@@ -126,7 +126,7 @@ def mixtures(
     posterior : (mu, logvar), each of shape (n, latent_size)
     """
     parents = parents_of(taught, draws)
-    x = to_float(hybrids(sprites, taught.profiles, parents, draws.weights))
+    x = to_float(hybrids(sprites, taught.layout, parents, draws.weights))
     weights = draws.weights[..., None]
     mu, logvar = ((weights * part[parents]).sum(1) for part in taught.posteriors)
     return x, (mu, logvar)

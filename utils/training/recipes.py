@@ -17,7 +17,7 @@ RECIPES = {
     # Sprites between sprites: the decoder is taught hybrids of near ones, made by code. The encoder
     # is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder alone takes.
     # With many latents it can tell which sprites a mixture is of. A batch is 16 sprites and fifteen
-    # hybrids beside each: there is no end of them.
+    # hybrids beside each: there are more than can be shown.
     "create": {
         "hybrids": 15,
         "latent_size": 512,
