@@ -85,7 +85,7 @@ def test_hybrids_by_code_and_by_the_model(script):
         assert holds(picture, sprite_pixels(decode(model, z[None])[0], 1))
     script(test_vae, "--hybrids", 2, 7, "--format", "svg", "--finish")
     text = Path("vis/test/hybrids.svg").read_text()
-    assert "code alone" in text and "the model, finished" in text
+    assert "code alone" in text and "the model, taught none, finished" in text
     code, _, err = script(test_vae, "--hybrids", 2, 99)
     assert code == 2 and "--hybrids 99: there are 12 sprites" in err
 
