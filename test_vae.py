@@ -282,7 +282,7 @@ def plot_hybrids(context: Context) -> Figure | None:
     training = next(iter(context.parts.values()))
     by_code = hybrids(pixels, layouts(pixels, training), parents, weights)
     decoded = context.paint(path(*encode(context.run.model, ends.pixels), HYBRIDS))
-    model = "the model" if "pairs_sha256" in context.run.settings else "the model, taught none"
+    model = "the model" if context.run.settings.get("hybrids") else "the model, taught none"
     model += ", finished" if context.args.finish else ""
     rows = [("code alone", by_code), (model, decoded)]
     return titled(

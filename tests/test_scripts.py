@@ -15,7 +15,7 @@ import vis2
 import vis3
 from model import VAE
 from utils.data_utils import load_sprites
-from utils.latents.runs import encode, known_indices, open_run
+from utils.latents.runs import encode, open_run, trained_on
 from utils.pictures.plot import MARGIN, grid
 from utils.run.checkpoint import load_model
 from utils.training.engine import decode
@@ -205,8 +205,8 @@ def test_corners_near_a_sprite(script, module):
     sprites = load_sprites("figure")
     x = sprites.pixels.float()
     order = (x - x[4]).square().sum((1, 2, 3)).argsort().tolist()
-    trained_on = known_indices(open_run(None, None), sprites)["training"].tolist()
-    corners = [4, *(index for index in order[1:] if index in trained_on)][:4]
+    known = trained_on(open_run(None, None), sprites).tolist()
+    corners = [4, *(index for index in order[1:] if index in known)][:4]
     assert corners != order[:4]  # a sprite nearer than these was held out
     script(module, "--sprites", *corners, *arguments)
     assert near == [path.read_bytes() for path in files]

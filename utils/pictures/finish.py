@@ -101,11 +101,11 @@ def finish(images: Tensor) -> Tensor:
 def finish_one(picture: np.ndarray) -> np.ndarray:
     """Return one picture (S, S, 3), float32 in [0, 1], finished."""
     few_colors = len(np.unique(picture.reshape(-1, 3), axis=0)) <= FEW_COLORS
-    rough, sharp = roughness(picture), edge(picture)
-    least = SHARP_ENOUGH if rough < SPOTLESS else SHARP
-    if few_colors and rough < CLEAN:
+    rough = roughness(picture)
+    if rough < CLEAN and few_colors:
         return without_noise(picture)
-    if rough < CLEAN and sharp > least:
+    sharp = edge(picture)
+    if rough < CLEAN and sharp > (SHARP_ENOUGH if rough < SPOTLESS else SHARP):
         picture = without_noise(without_halo(picture))
         return with_contrast(picture, 1 + CLEAN_CONTRAST * max(rough - SPOTLESS, 0))
     mask = trace(picture)
