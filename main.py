@@ -79,6 +79,8 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
     text = "keep the encoder as it starts, and train the decoder alone; --hybrids does so too"
     add("--fix_encoder", action=argparse.BooleanOptionalAction, default=False, help=text)
+    text = "peak learning rate of the encoder, if it is to learn slower than the decoder"
+    add("--encoder_lr", type=number(0, above=True), help=text)
     text = "hybrids of near sprites, put together by code, beside each sprite of a batch"
     add("--hybrids", type=integer(0, 64), default=0, help=text)
     add("--weight_decay", type=number(0), default=0.0, help="AdamW's weight decay; 0: plain Adam")
@@ -137,7 +139,7 @@ def main(args: argparse.Namespace) -> None:
     model = start_model(args, sprites.train, is_resumed).to(device)
     if args.fix_encoder or args.hybrids:
         freeze_encoder(model)
-    optimizer = new_optimizer(model, args.lr, args.weight_decay)
+    optimizer = new_optimizer(model, args.lr, args.weight_decay, args.encoder_lr)
     progress = Progress()
 
     # Training: nothing was written before this line.
@@ -146,12 +148,13 @@ def main(args: argparse.Namespace) -> None:
     if args.hybrids:
         settings["pairs_sha256"] = digest_of(sprites.hybrids.pairs.cpu().numpy())
     conditions = state.conditions(device, config.augmentation)
+    kept = {*range(0, args.epoch, args.save_period), *args.save_epochs, args.epoch - 1}
     run = Run(
         folder=folder,
         training=state.Training(model, optimizer, progress),
         identity=state.Identity(settings, sprites=prints, conditions=conditions),
         sprites=sprites,
-        checkpoint_epochs=kept_epochs(args),
+        checkpoint_epochs=kept,
         state_period=args.state_period,
         is_resumed=is_resumed,
     )
@@ -200,6 +203,8 @@ def check_args(args: argparse.Namespace) -> None:
             f"{fixed} keeps the encoder as it starts, and that of --init {args.init} is random; "
             "give --init pca, --init solve or --weights, or --no-fix_encoder and --hybrids 0"
         )
+    if fixed and args.encoder_lr is not None:
+        raise InputError(f"--encoder_lr and {fixed}: the encoder is not trained; drop one")
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
         raise InputError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
@@ -214,11 +219,6 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
             print(f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short.")
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})
-
-
-def kept_epochs(args: argparse.Namespace) -> set[int]:
-    """Return the epochs to keep a checkpoint of; the last is always one."""
-    return {*range(0, args.epoch, args.save_period), *args.save_epochs, args.epoch - 1}
 
 
 def config_of(args: argparse.Namespace) -> "Config":

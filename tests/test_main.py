@@ -52,6 +52,7 @@ def test_the_defaults_are_the_documented_ones():
         "augment": False,
         "mirror": False,
         "fix_encoder": False,
+        "encoder_lr": None,
         "weight_decay": 0.0,
         "precision": "auto",
     }

@@ -131,6 +131,16 @@ def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):
     assert run.checkpoint.name == "checkpoint_1000.pt"  # by number, not by name
 
 
+def test_a_look_at_a_run_that_is_not_finished_says_so(tmp_path, capsys):
+    run = make_run(tmp_path / "run", epoch=202)
+    open_run(str(run), None)
+    assert "run is not finished; this is its checkpoint_200.pt.\n" in capsys.readouterr().err
+    open_run(str(run), "0")  # which was asked for
+    (run / "args.json").write_text(json.dumps({"epoch": 201}))
+    open_run(str(run), None)
+    assert capsys.readouterr().err == ""
+
+
 def test_checkpoints_by_epoch_name_and_path(tmp_path):
     run = make_run(tmp_path / "output_dir_b")
     save_weights(run / "best.pt", VAE(40, 8, 3))

@@ -181,3 +181,18 @@ def test_weight_decay_is_that_of_adamw_and_none_is_plain_adam():
         results.append(weights(model))
     assert torch.equal(results[0], results[1]) and torch.equal(results[2], results[3])
     assert not torch.equal(results[0], results[2])
+
+
+def test_the_encoder_can_have_a_rate_of_its_own(sprites):
+    config = replace(CONFIG, epochs=1, batch_size=12)  # one step, by which Adam moves by its rate
+    ends = {}
+    for encoder_lr in (None, 2**-10, 2**-14):
+        model, _ = start(sprites)
+        optimizer = new_optimizer(model, 2**-10, encoder_lr=encoder_lr)
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        list(train(model, optimizer, Parts(sprites[:12], sprites[12:]), config, Progress()))
+        ends[encoder_lr] = weights(model)
+    assert torch.equal(ends[None], ends[2**-10])
+    for name, value in model.state_dict().items():
+        rate = 2**-14 if name.startswith("encoder.") else 2**-10
+        assert (value - before[name]).abs().max().item() == pytest.approx(rate, rel=1e-2), name

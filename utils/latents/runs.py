@@ -57,7 +57,7 @@ class Chosen(NamedTuple):
 
 
 def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
-    """Return a run's model.
+    """Return a run's model; says so if the run has not finished.
 
     Parameters
     ----------
@@ -79,6 +79,9 @@ def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
             raise InputError(f"there is no run {run}; python main.py makes one")
         path = find_checkpoint(run, checkpoint)
     settings = read_args(path.parent)
+    epochs = settings.get("epoch")
+    if checkpoint is None and isinstance(epochs, int) and path.stem != f"checkpoint_{epochs - 1}":
+        print(f"{path.parent} is not finished; this is its {path.name}.", file=sys.stderr)
     return TrainedRun(load_model(path, settings).eval(), path, path.parent, settings)
 
 

@@ -222,7 +222,8 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
     if args.precision == "auto":  # which is what the run chose
         typed = typed - {"precision"}
     # As it was when there were no such arguments.
-    saved = {"background": "keep", "hybrids": 0, "mirror": False, "fix_encoder": False} | saved
+    before = {"background": "keep", "hybrids": 0, "mirror": False, "fix_encoder": False}
+    saved = before | {"encoder_lr": None} | saved
     different = [
         f"--{name} {getattr(args, name)} (the run has {saved[name]})"
         for name in sorted(typed - FREE)

@@ -116,7 +116,7 @@ def train(
             epochs=config.epochs,
         )
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("scale", 1.0)
         num_steps = train_epoch(model, take_step, sprites, config, progress, should_stop)
         if progress.step < num_steps:
             return  # stopped; the progress says where
@@ -238,18 +238,33 @@ def loss_vector(loss: Tensor, recon_error: Tensor, kl: Tensor) -> Tensor:
 
 def freeze_encoder(model: VAE) -> None:
     """Keep the encoder as it is: the decoder alone takes gradients."""
+    encoder_of(model).requires_grad_(False)
+
+
+def encoder_of(model: VAE) -> torch.nn.Module:
+    """Return the encoder, which another architecture may not have as a module of its own."""
     if not hasattr(model, "encoder"):
-        raise InputError("--fix_encoder and --hybrids: this --model has no attribute `encoder`")
-    model.encoder.requires_grad_(False)
+        options = "--fix_encoder, --encoder_lr and --hybrids"
+        raise InputError(f"{options}: this --model has no attribute `encoder`")
+    return model.encoder
 
 
-def new_optimizer(model: VAE, lr: float = 5e-4, weight_decay: float = 0.0) -> torch.optim.Adam:
+def new_optimizer(
+    model: VAE, lr: float = 5e-4, weight_decay: float = 0.0, encoder_lr: float | None = None
+) -> torch.optim.Adam:
     """Return Adam for the weights of a model that take gradients, fused where it can be.
 
-    The weight decay is AdamW's: each step takes lr * weight_decay of the weights away.
+    The weight decay is AdamW's: each step takes lr * weight_decay of the weights away. With
+    `encoder_lr` the encoder is a group of its own; `train` multiplies rates by a group's "scale".
     """
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    groups = [{"params": weights}]
+    if encoder_lr is not None:
+        encoder = set(encoder_of(model).parameters())
+        groups[0]["params"] = [w for w in weights if w not in encoder]
+        groups.append({"params": [w for w in weights if w in encoder], "scale": encoder_lr / lr})
     return torch.optim.Adam(
-        [weight for weight in model.parameters() if weight.requires_grad],
+        groups,
         lr=lr,
         weight_decay=weight_decay,
         decoupled_weight_decay=True,
