@@ -79,7 +79,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
     text = "keep the encoder as it starts, and train the decoder alone; --hybrids does so too"
     add("--fix_encoder", action=argparse.BooleanOptionalAction, default=False, help=text)
-    text = "peak learning rate of the encoder, if it is to learn slower than the decoder"
+    text = "peak learning rate of the encoder alone; --lr if left out"
     add("--encoder_lr", type=number(0, above=True), help=text)
     text = "hybrids of near sprites, put together by code, beside each sprite of a batch"
     add("--hybrids", type=integer(0, 64), default=0, help=text)
@@ -148,13 +148,13 @@ def main(args: argparse.Namespace) -> None:
     if args.hybrids:
         settings["pairs_sha256"] = digest_of(sprites.hybrids.pairs.cpu().numpy())
     conditions = state.conditions(device, config.augmentation)
-    kept = {*range(0, args.epoch, args.save_period), *args.save_epochs, args.epoch - 1}
+    checkpoint_epochs = {*range(0, args.epoch, args.save_period), *args.save_epochs, args.epoch - 1}
     run = Run(
         folder=folder,
         training=state.Training(model, optimizer, progress),
         identity=state.Identity(settings, sprites=prints, conditions=conditions),
         sprites=sprites,
-        checkpoint_epochs=kept,
+        checkpoint_epochs=checkpoint_epochs,
         state_period=args.state_period,
         is_resumed=is_resumed,
     )
@@ -204,7 +204,7 @@ def check_args(args: argparse.Namespace) -> None:
             "give --init pca, --init solve or --weights, or --no-fix_encoder and --hybrids 0"
         )
     if fixed and args.encoder_lr is not None:
-        raise InputError(f"--encoder_lr and {fixed}: the encoder is not trained; drop one")
+        raise InputError(f"--encoder_lr: {fixed} is on; give --no-fix_encoder and --hybrids 0")
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
         raise InputError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")

@@ -34,8 +34,8 @@ from .test_main import FOLDER, states
         (("--hybrids", 2), "--hybrids keeps the encoder as it starts, and that of --init data"),
         (("--encoder_lr", 0), "--encoder_lr: 0 is not a number above 0"),
         (
-            ("--encoder_lr", 1e-4, "--init", "pca", "--fix_encoder"),
-            "--encoder_lr and --fix_encoder: the encoder is not trained; drop one",
+            ("--recipe", "prior", "--encoder_lr", 1e-4),
+            "--encoder_lr: --fix_encoder is on; give --no-fix_encoder and --hybrids 0",
         ),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),

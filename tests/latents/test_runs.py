@@ -27,6 +27,7 @@ from utils.latents.runs import (
     run_sprites,
     taught_pairs,
 )
+from utils.latents.samplers import shown_samplers
 from utils.run.checkpoint import save_weights
 from utils.training.hybrids import digest_of
 
@@ -107,7 +108,9 @@ def test_corners_are_a_sprite_and_its_three_nearest_other_creatures(tmp_path, mo
         corners("1A.png")
 
 
-def test_pairs_that_a_run_was_taught_are_named_by_their_places_in_the_set(tmp_path, monkeypatch):
+def test_pairs_that_a_run_was_taught_are_named_by_their_places_in_the_set(
+    tmp_path, monkeypatch, capsys
+):
     sprites = Sprites(torch.zeros(6, 3, 4, 4), [f"{i}.png" for i in range(6)], "", [])
     pairs = np.array([[1, 2], [2, 0], [3, 4]])  # of the training sprites
     settings = {"hybrids": 2, "pairs_sha256": digest_of(pairs)}
@@ -117,9 +120,12 @@ def test_pairs_that_a_run_was_taught_are_named_by_their_places_in_the_set(tmp_pa
     monkeypatch.setattr(runs, "hybrid_pairs", lambda *_: (pairs, pairs[:1]))
     taught, left_out = taught_pairs(run, sprites)
     assert taught.tolist() == [[4, 0], [0, 5], [1, 2]] and left_out.tolist() == [[4, 0]]
+    assert shown_samplers(run, sprites) == ("hybrids", "prior") and not capsys.readouterr().err
     # Of another version of the code, that chose other pairs:
     settings["pairs_sha256"] = digest_of(pairs[:2])
     assert len(taught_pairs(run, sprites)[0]) == 0
+    assert shown_samplers(run, sprites) == ("prior",)
+    assert "or by another version of the code." in capsys.readouterr().err
 
 
 def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):
@@ -132,9 +138,9 @@ def test_the_newest_run_and_its_last_checkpoint(tmp_path, monkeypatch):
 
 
 def test_a_look_at_a_run_that_is_not_finished_says_so(tmp_path, capsys):
-    run = make_run(tmp_path / "run", epoch=202)
+    run = make_run(tmp_path / "other", epoch=202)
     open_run(str(run), None)
-    assert "run is not finished; this is its checkpoint_200.pt.\n" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"{run}, of 202 epochs, ends at checkpoint_200.pt.\n"
     open_run(str(run), "0")  # which was asked for
     (run / "args.json").write_text(json.dumps({"epoch": 201}))
     open_run(str(run), None)

@@ -161,8 +161,9 @@ def test_a_run_of_before_an_argument_has_not_got_it(train, unbroken):
     args = json.loads((FOLDER / "args.json").read_text())
     del args["mirror"], args["hybrids"], args["fix_encoder"], args["encoder_lr"]
     (FOLDER / "args.json").write_text(json.dumps(args))
-    added = ((("--mirror",), True), (("--hybrids", 2), 2), (("--fix_encoder",), True))
-    for typed, value in (*added, (("--encoder_lr", 1e-5), 1e-5)):
+    added = {("--mirror",): True, ("--hybrids", 2): 2, ("--fix_encoder",): True}
+    added[("--encoder_lr", 1e-5)] = 1e-5
+    for typed, value in added.items():
         code, _, err = train("--resume", FOLDER, *typed)
         assert code == 2 and f"{typed[0]} {value} (the run has" in err
     code, out, _ = train("--resume", FOLDER)

@@ -183,6 +183,11 @@ def test_weight_decay_is_that_of_adamw_and_none_is_plain_adam():
     assert not torch.equal(results[0], results[2])
 
 
+def test_a_model_without_an_encoder_has_no_rate_for_it():
+    with pytest.raises(ValueError, match="this --model has no attribute `encoder`"):
+        new_optimizer(torch.nn.Linear(2, 2), 1e-3, encoder_lr=1e-4)
+
+
 def test_the_encoder_can_have_a_rate_of_its_own(sprites):
     config = replace(CONFIG, epochs=1, batch_size=12)  # one step, by which Adam moves by its rate
     ends = {}

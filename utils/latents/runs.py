@@ -30,7 +30,7 @@ from utils.data_utils import (
 )
 from utils.pictures.fonts import caption_of
 from utils.run.checkpoint import load_model
-from utils.run.folder import checkpoints, newest_run, read_args, read_sprites
+from utils.run.folder import checkpoint_path, checkpoints, newest_run, read_args, read_sprites
 from utils.sprites.names import creatures
 from utils.sprites.near import nearest_others
 from utils.training import engine
@@ -57,7 +57,7 @@ class Chosen(NamedTuple):
 
 
 def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
-    """Return a run's model; says so if the run has not finished.
+    """Return a run's model; prints a line if its last epoch is not there yet.
 
     Parameters
     ----------
@@ -80,8 +80,12 @@ def open_run(folder: str | None, checkpoint: str | None) -> TrainedRun:
         path = find_checkpoint(run, checkpoint)
     settings = read_args(path.parent)
     epochs = settings.get("epoch")
-    if checkpoint is None and isinstance(epochs, int) and path.stem != f"checkpoint_{epochs - 1}":
-        print(f"{path.parent} is not finished; this is its {path.name}.", file=sys.stderr)
+    if (
+        checkpoint is None
+        and isinstance(epochs, int)
+        and path != checkpoint_path(path.parent, epochs - 1)
+    ):
+        print(f"{path.parent}, of {epochs} epochs, ends at {path.name}.", file=sys.stderr)
     return TrainedRun(load_model(path, settings).eval(), path, path.parent, settings)
 
 

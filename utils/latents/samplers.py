@@ -7,6 +7,7 @@ sampler, write a class like the ones here and give it a row in `SAMPLERS`. The s
 come from `kept`.
 """
 
+import sys
 from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
@@ -222,6 +223,9 @@ def shown_samplers(run: TrainedRun, sprites: Sprites) -> tuple[str, ...]:
     """Return the samplers whose samples show a run best, the one that suits it first."""
     if len(taught_pairs(run, sprites)[0]):
         return "hybrids", "prior"
+    if "pairs_sha256" in run.settings:
+        why = "the run was taught hybrids of other sprites, or by another version of the code"
+        print(f"No samples between taught pairs: {why}.", file=sys.stderr)
     return ("neighbours", "prior") if len(sprites.names) >= MANY else ("prior",)
 
 

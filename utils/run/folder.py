@@ -192,6 +192,14 @@ def state_paths(folder: Path) -> list[Path]:
 
 # Typed beside --resume, these may differ from the run's. The sprites are compared one by one.
 FREE = {"resume", "device", "data_path", "state_period", "cache"}
+# Arguments that older runs have not got, as they were then.
+BEFORE = {
+    "background": "keep",
+    "encoder_lr": None,
+    "fix_encoder": False,
+    "hybrids": 0,
+    "mirror": False,
+}
 
 
 def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Path]:
@@ -221,9 +229,7 @@ def resumed_args(args: Namespace, parser: ArgumentParser) -> tuple[Namespace, Pa
         return args, folder
     if args.precision == "auto":  # which is what the run chose
         typed = typed - {"precision"}
-    # As it was when there were no such arguments.
-    before = {"background": "keep", "hybrids": 0, "mirror": False, "fix_encoder": False}
-    saved = before | {"encoder_lr": None} | saved
+    saved = BEFORE | saved
     different = [
         f"--{name} {getattr(args, name)} (the run has {saved[name]})"
         for name in sorted(typed - FREE)

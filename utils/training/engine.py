@@ -116,7 +116,7 @@ def train(
             epochs=config.epochs,
         )
         for group in optimizer.param_groups:
-            group["lr"] = lr * group.get("scale", 1.0)
+            group["lr"] = lr * group.get("lr_scale", 1.0)
         num_steps = train_epoch(model, take_step, sprites, config, progress, should_stop)
         if progress.step < num_steps:
             return  # stopped; the progress says where
@@ -242,7 +242,7 @@ def freeze_encoder(model: VAE) -> None:
 
 
 def encoder_of(model: VAE) -> torch.nn.Module:
-    """Return the encoder, which another architecture may not have as a module of its own."""
+    """Return the encoder; a ValueError if another architecture has no such module."""
     if not hasattr(model, "encoder"):
         options = "--fix_encoder, --encoder_lr and --hybrids"
         raise InputError(f"{options}: this --model has no attribute `encoder`")
@@ -254,15 +254,14 @@ def new_optimizer(
 ) -> torch.optim.Adam:
     """Return Adam for the weights of a model that take gradients, fused where it can be.
 
-    The weight decay is AdamW's: each step takes lr * weight_decay of the weights away. With
-    `encoder_lr` the encoder is a group of its own; `train` multiplies rates by a group's "scale".
+    The weight decay is AdamW's: each step takes the rate * weight_decay of the weights away. With
+    `encoder_lr` the encoder has a rate of its own, which `train` keeps in proportion to the other.
     """
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-    groups = [{"params": weights}]
-    if encoder_lr is not None:
-        encoder = set(encoder_of(model).parameters())
-        groups[0]["params"] = [w for w in weights if w not in encoder]
-        groups.append({"params": [w for w in weights if w in encoder], "scale": encoder_lr / lr})
+    encoder = [] if encoder_lr is None else list(encoder_of(model).parameters())
+    known = set(encoder)
+    groups = [{"params": [w for w in model.parameters() if w.requires_grad and w not in known]}]
+    if encoder:
+        groups.append({"params": encoder, "lr": encoder_lr, "lr_scale": encoder_lr / lr})
     return torch.optim.Adam(
         groups,
         lr=lr,
