@@ -7,7 +7,7 @@ from utils.cli import InputError
 from utils.data_utils import to_float
 from utils.sprites.hybrid import hybrids, layouts
 from utils.sprites.monsters import draw_monster
-from utils.sprites.near import nearest_others
+from utils.sprites.near import nearest_others, pairs_among
 from utils.training import hybrids as hybrids_module
 from utils.training.draws import HybridDraws, epoch_draws, hybrid_draws
 from utils.training.engine import Config, Parts, Progress, encode, new_optimizer, train
@@ -43,6 +43,16 @@ def test_a_tenth_of_the_pairs_is_left_out(pixels):
     assert pair_set(taught).isdisjoint(pair_set(left_out))
     sprites = torch.from_numpy(pixels)
     assert pair_set(taught_hybrids(sprites, groups).pairs) == pair_set(taught)
+
+
+def test_the_nearest_pairs_are_sampled_and_measured(pixels, monkeypatch):
+    sprites, groups = torch.from_numpy(pixels), np.arange(12)
+    monkeypatch.setattr(hybrids_module, "NEAREST", 3)
+    nearest = pair_set(pairs_among(nearest_others(pixels, groups, 3)))
+    taught = taught_hybrids(sprites, groups)
+    assert taught.near.shape == (12, 11)
+    assert pair_set(*hybrid_pairs(pixels, groups)) == nearest
+    assert pair_set(taught.pairs) == {pair for pair in nearest if sum(pair) % 10 != 9}
 
 
 def test_no_two_parents_are_a_pair_that_is_left_out(pixels, monkeypatch):

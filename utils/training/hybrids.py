@@ -23,15 +23,16 @@ from utils.sprites.hybrid import hybrids, layouts
 from utils.sprites.near import nearest_others, pairs_among
 from utils.training.draws import HybridDraws
 
-NEAR = 200  # nearest creatures that a sprite is mixed with
-RULE = b"bands, the furthest from the mean on top"  # change it when hybrids are made differently
+NEAR = 400  # nearest creatures that a sprite is mixed with
+NEAREST = 200  # of these, with which its pairs are sampled and measured
+RULE = b"bands of 400 near, the furthest from the mean on top"  # change it with what is taught
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 
 class Hybrids(NamedTuple):
     """What hybrids are made of, on the device of the model."""
 
-    pairs: Tensor  # (P, 2), int64: those that are taught, each once
+    pairs: Tensor  # (P, 2), int64: the nearest of those that are taught, each once
     near: Tensor  # (N, K), int64: sprites that each is mixed with; itself, where a pair is left out
     layout: Tensor  # (N, 3): see `layouts`
     posteriors: tuple[Tensor, Tensor] | None = None  # mu and logvar (N, d) of all training sprites
@@ -63,9 +64,10 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
         f"Hybrids of near sprites, put together by code: {len(taught)} pairs, and threes and "
         f"fours; {len(left_out)} pairs are left out."
     )
+    pairs, _ = divided(pairs_among(near[:, :NEAREST]))
     own = np.arange(len(near))[:, None]
     near = np.where(is_left_out(own, near), own, near)
-    pairs, near = (torch.from_numpy(part).to(sprites.device) for part in (taught, near))
+    pairs, near = (torch.from_numpy(part).to(sprites.device) for part in (pairs, near))
     return Hybrids(pairs, near, layouts(sprites))
 
 
@@ -84,12 +86,12 @@ def divided(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hybrid_pairs(pixels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs of near sprites whose hybrids are taught, and those that are left out.
+    """Return the nearest pairs of those whose hybrids are taught, and of those that are left out.
 
     Parameters are those of `taught_hybrids`, as arrays. Two arrays (P, 2) and (Q, 2), int, empty if
     there is only one creature.
     """
-    return divided(pairs_among(nearest_others(pixels, groups, NEAR)))
+    return divided(pairs_among(nearest_others(pixels, groups, NEAREST)))
 
 
 def digest_of(pairs: np.ndarray) -> str:
