@@ -25,7 +25,7 @@ from utils.training.draws import HybridDraws
 
 NEAR = 400  # nearest creatures that a sprite is mixed with
 NEAREST = 200  # of these, with which its pairs are sampled and measured
-RULE = b"bands of 400 near, the furthest from the mean on top"  # change it with what is taught
+RULE = f"bands of {NEAR} near, the furthest from the mean on top"  # change it with what is taught
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 
@@ -96,7 +96,7 @@ def hybrid_pairs(pixels: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np
 
 def digest_of(pairs: np.ndarray) -> str:
     """Return a digest of pairs (P, 2) and of what is taught of them: other versions differ."""
-    return hashlib.sha256(RULE + pairs.astype("<i8").tobytes()).hexdigest()
+    return hashlib.sha256(RULE.encode() + pairs.astype("<i8").tobytes()).hexdigest()
 
 
 def parents_of(hybrids: Hybrids, draws: HybridDraws) -> Tensor:
