@@ -13,7 +13,7 @@ from utils.cli import InputError, integer, number, run_script, tile
 from utils.lr_sched import FULL_WARMUP, default_warmup
 from utils.run import folder as run_folder
 from utils.training import processes
-from utils.training.recipes import RECIPES, RecipeParser
+from utils.training.recipes import RECIPES, RecipeParser, what_fixes_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,14 +197,14 @@ def check_args(args: argparse.Namespace) -> None:
     if args.hybrids and (args.augment or args.mirror):
         option = "--augment" if args.augment else "--mirror"
         raise InputError(f"--hybrids and {option}: hybrids are of sprites as they are; drop one")
-    fixed = "--hybrids" if args.hybrids else "--fix_encoder" if args.fix_encoder else None
-    if fixed and not args.weights and args.init not in ("pca", "solve"):
+    fixed_by, mend = what_fixes_encoder(args)
+    if fixed_by and not args.weights and args.init not in ("pca", "solve"):
         raise InputError(
-            f"{fixed} keeps the encoder as it starts, and that of --init {args.init} is random; "
-            "give --init pca, --init solve or --weights, or --no-fix_encoder and --hybrids 0"
+            f"--init {args.init} starts the encoder at random, and {fixed_by} keeps it so; "
+            f"give --init pca, --init solve or --weights, or {mend}"
         )
-    if fixed and args.encoder_lr is not None:
-        raise InputError(f"--encoder_lr: {fixed} is on; give --no-fix_encoder and --hybrids 0")
+    if fixed_by and args.encoder_lr is not None:
+        raise InputError(f"--encoder_lr: {fixed_by} keeps the encoder as it starts; give {mend}")
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
         raise InputError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
@@ -216,7 +216,7 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
     if warmup_epochs is None:
         warmup_epochs = default_warmup(args.epoch)
         if warmup_epochs < FULL_WARMUP:
-            print(f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short.")
+            print(f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs; --warmup_epochs sets it.")
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})
 

@@ -89,7 +89,7 @@ def test_an_empty_figure_gives_way_to_the_monsters(tmp_path, monkeypatch):
     (tmp_path / "figure").mkdir()
     (tmp_path / "figure" / ".gitkeep").touch()
     sprites = load_sprites("figure")
-    assert sprites.pixels.shape == (792, 3, 40, 40) and "--data_path" in sprites.notes[0]
+    assert sprites.pixels.shape == (792, 3, 40, 40) and "--data_path" in sprites.notes[1]
     for path in ("monsters", sprites.source):
         assert torch.equal(load_sprites(path).pixels, sprites.pixels)
 
@@ -124,7 +124,7 @@ def test_as_many_monsters_as_are_asked_for(tmp_path, monkeypatch):
     sprites = load_sprites("monsters:1002")
     first = load_sprites("monsters")
     assert torch.equal(sprites.pixels[:792], first.pixels) and sprites.names[:792] == first.names
-    assert sprites.source == "built-in:monsters:1002" and "1002 built-in" in sprites.notes[0]
+    assert sprites.source == "built-in:monsters:1002" and "1,002 built-in" in sprites.notes[0]
     assert sprites.names == sorted(set(sprites.names)) and len(sprites.names) == 1002
     assert len({number_of(name) for name in sprites.names}) == 1002  # each is a creature
     few = load_sprites("monsters:5")

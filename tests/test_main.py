@@ -229,6 +229,7 @@ def test_an_empty_figure_trains_on_the_monsters(tmp_path):
     done = script("--epoch", 1, "--hidden_size", 16, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "792 built-in monsters" in done.stdout
+    assert "put PNGs into figure/" in done.stdout
     assert "epoch 0: loss" in done.stdout  # a line instead of a bar, for this is a pipe
     folder = tmp_path / "output_dir_lr0.0005_epoch1_latent16_hidden16"
     assert json.loads((folder / "args.json").read_text())["data_path"] == "built-in:monsters"
@@ -236,7 +237,8 @@ def test_an_empty_figure_trains_on_the_monsters(tmp_path):
 
 def test_a_number_of_monsters_is_found_again(run_script):
     arguments = ("--epoch", 1, "--hidden_size", 8, "--device", "cpu", "--data_path")
-    assert run_script(main, *arguments, "monsters:30")[0] == 0
+    code, out, _ = run_script(main, *arguments, "monsters:30")
+    assert code == 0 and "30 built-in monsters" in out and "put PNGs" not in out
     (file,) = Path().glob("output_dir*/args.json")
     assert json.loads(file.read_text())["data_path"] == "built-in:monsters:30"
     code, out, err = run_script(main, "--resume", file.parent)

@@ -30,12 +30,25 @@ from .test_main import FOLDER, states
         (("--epoch", 5, "--warmup_epochs", 5), "--warmup_epochs 5 must be below --epoch 5"),
         (("--epoch", 5, "--save_epochs", 2, 5), "--save_epochs 5: the last epoch is 4"),
         (("--hybrids", 2, "--init", "pca", "--mirror"), "--hybrids and --mirror: hybrids are"),
-        (("--fix_encoder",), "--weights, or --no-fix_encoder and --hybrids 0"),
-        (("--hybrids", 2), "--hybrids keeps the encoder as it starts, and that of --init data"),
+        (
+            ("--fix_encoder",),
+            "--init data starts the encoder at random, and --fix_encoder keeps it so; give --init "
+            "pca, --init solve or --weights, or --no-fix_encoder",
+        ),
+        (
+            ("--hybrids", 2),
+            "--hybrids keeps it so; give --init pca",
+        ),
+        (
+            ("--hybrids", 2, "--recipe", "prior", "--no-mirror", "--init", "data"),
+            "--fix_encoder of --recipe prior with --hybrids keeps it so; give --init pca, --init "
+            "solve or --weights, or --no-fix_encoder and --hybrids 0",
+        ),
         (("--encoder_lr", 0), "--encoder_lr: 0 is not a number above 0"),
         (
             ("--recipe", "prior", "--encoder_lr", 1e-4),
-            "--encoder_lr: --fix_encoder is on; give --no-fix_encoder and --hybrids 0",
+            "--encoder_lr: --fix_encoder of --recipe prior keeps the encoder as it starts; give "
+            "--no-fix_encoder",
         ),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),

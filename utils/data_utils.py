@@ -163,10 +163,7 @@ def unmistakable(source: Path) -> str:
 def built_in_sprites(image_size: int, count: int = NUM_MONSTERS) -> Sprites:
     """Return the first monsters that the repository draws by code."""
     pixels = torch.from_numpy(draw_monsters(count, image_size))
-    note = (
-        f"Sprites: {count} built-in monsters. To train on your own, put PNGs into "
-        f"{DEFAULT_PATH}/ or name a folder or zip with --data_path."
-    )
+    note = f"Sprites: {count:,} built-in monsters."
     names = [monster_name(index) for index in range(count)]
     source = BUILT_IN_SOURCE if count == NUM_MONSTERS else f"{BUILT_IN_SOURCE}:{count}"
     return Sprites(pixels, names, source, [note])
@@ -178,7 +175,11 @@ def folder_sprites(source: Path, image_size: int, background: str) -> Sprites:
     left_out = notes.left_out(source, found)
     if not found.files and source == Path(DEFAULT_PATH) and not found.suffixes:
         sprites = built_in_sprites(image_size)
-        return sprites._replace(notes=sprites.notes + left_out)
+        hint = (
+            f"To train on your own, put PNGs into {DEFAULT_PATH}/ or name a folder or zip with "
+            "--data_path."
+        )
+        return sprites._replace(notes=[*sprites.notes, hint, *left_out])
     if not found.files:
         raise InputError(notes.nothing_found(source, found))
     decoded = decode_files(source, found.files, image_size, background)

@@ -12,7 +12,7 @@ from utils.training.augment import Augmentation
 from utils.training.engine import Progress
 
 IDENTITY = state.Identity(
-    settings={"lr": 1e-3},
+    settings={"lr": 1e-3, "epoch": 10},
     sprites={"names": "a.png\0b.png", "digests": torch.arange(16, dtype=torch.uint8)},
     conditions={"torch": "3.0", "device": "cpu", "threads": 2},
 )
@@ -53,6 +53,11 @@ def test_everything_comes_back(tmp_path):
     progress = other.progress
     assert (progress.epoch, progress.step, progress.totals.tolist()) == (7, 2, [0, 1, 2])
     assert lines == ["Resuming in epoch 7, at step 2."]
+
+
+def test_a_finished_run_is_not_said_to_resume(tmp_path):
+    write(tmp_path, 10)
+    assert state.restore(tmp_path, make(1), IDENTITY) == []
 
 
 def test_two_are_kept_the_newest_by_number(tmp_path):

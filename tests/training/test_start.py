@@ -91,9 +91,14 @@ def test_all_other_units_start_as_they_were(monsters):
         (64, 2, 99, 40),
     ],
 )
-def test_where_less_fits_less_is_carried(monsters, begin, hidden_size, latent_size, count, size):
+def test_where_less_fits_less_is_carried(
+    monsters, begin, hidden_size, latent_size, count, size, capsys
+):
     sprites, held_out = monsters[:, :, -size:, -size:].split([count, len(monsters) - count])
     assert all_finite(begin(sprites, hidden_size, latent_size), sprites, held_out)
+    carried = min(hidden_size // 2, count - 1, latent_size)
+    is_said = f"{carried} components for {latent_size} latents" in capsys.readouterr().out
+    assert is_said == (carried < latent_size)
 
 
 @pytest.mark.parametrize("begin", [started, solved])

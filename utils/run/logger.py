@@ -196,7 +196,8 @@ class Console(Log):
         if 2 * unused > len(kl):
             say(
                 f"Warning: in epoch {losses.epoch} {unused} of {len(kl)} latent dimensions carry "
-                f"less than {UNUSED_NATS} nats. Try a lower --kl_weight or fewer dimensions."
+                f"less than {UNUSED_NATS} nats. Try a smaller --latent_size or, where the encoder "
+                "is trained, a lower --kl_weight."
             )
         return 2 * unused > len(kl)
 

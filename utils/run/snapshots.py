@@ -72,11 +72,11 @@ def reconstruction_table(model: VAE, sprites: Parts) -> str:
         "held out": evaluate(model, sprites.val)[1].item(),
     }
     if sprites.hybrids is not None:
-        errors["hybrids"] = hybrid_error(model, sprites)
-    lines = [f"{'':10}{'SSE':>10}{'MSE':>10}{'PSNR':>12}"]
+        errors["halfway, taught"] = hybrid_error(model, sprites)
+    lines = [f"{'':16}{'SSE':>10}{'MSE':>10}{'PSNR':>12}"]
     for label, sse in errors.items():
         mse = sse / sprites.train[0].numel()
-        lines.append(f"{label:10}{sse:10.2f}{mse:10.5f}{psnr(mse):9.2f} dB")
+        lines.append(f"{label:16}{sse:10.2f}{mse:10.5f}{psnr(mse):9.2f} dB")
     return "\n".join(lines)
 
 

@@ -125,7 +125,9 @@ def restore(folder: Path, training: Training, identity: Identity) -> list[str]:
     for useless in [*unfinished_files(folder), *state_paths(folder)[:newest]]:
         remove_state(useless)
     lines += changed_conditions(state["conditions"], identity.conditions)
-    return [*lines, f"Resuming in epoch {progress.epoch}, at step {progress.step}."]
+    if progress.epoch < identity.settings["epoch"]:
+        lines.append(f"Resuming in epoch {progress.epoch}, at step {progress.step}.")
+    return lines
 
 
 def spread(training: Training) -> None:

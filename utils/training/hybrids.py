@@ -61,8 +61,8 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
             "whose names begin with one number are one creature; add others, or drop --hybrids"
         )
     print(
-        f"Hybrids of near sprites, put together by code: {len(taught)} pairs, and threes and "
-        f"fours; {len(left_out)} pairs are left out."
+        f"Hybrids of near sprites, put together by code: {len(taught):,} pairs, and threes and "
+        f"fours. {len(left_out):,} pairs are left out, to see what the decoder makes of others."
     )
     pairs, _ = divided(pairs_among(near[:, :NEAREST]))
     own = np.arange(len(near))[:, None]

@@ -74,3 +74,16 @@ class RecipeParser(Parser):
         super(RecipeParser, fresh).parse_args(args, filled)
         parsed.typed = {name for name, value in vars(filled).items() if value is not untouched}
         return parsed
+
+
+def what_fixes_encoder(args: argparse.Namespace) -> tuple[str, str]:
+    """Return which options keep the encoder as it starts, and what to give to turn these off.
+
+    Both are empty if it is trained. An option that was not typed is said to be the recipe's.
+    """
+    turned_off = {"fix_encoder": "--no-fix_encoder", "hybrids": "--hybrids 0"}
+    on = [name for name in turned_off if getattr(args, name)]
+    named = [
+        f"--{name}" if name in args.typed else f"--{name} of --recipe {args.recipe}" for name in on
+    ]
+    return " with ".join(named), " and ".join(turned_off[name] for name in on)

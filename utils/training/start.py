@@ -94,6 +94,11 @@ def encode_as_pca(model: VAE, sprites: Tensor, noise: float | None) -> tuple[Ten
     x = sprites[:: -(-len(sprites) // MAX_SPRITES)].flatten(1).cpu().float() / 255
     # Few sprites have fewer components, narrow layers carry fewer: the other latents stay as is.
     size = min(model.latent_size, model.hidden_size // 2, *(side - 1 for side in x.shape))
+    if size < model.latent_size:
+        print(
+            f"PCA start: {size} components for {model.latent_size} latents, as many as the sprites "
+            "and half of --hidden_size allow; the other latents start at random."
+        )
     pair, mean = 2 * size, x.mean(0)
     # Eight more components than are taken, and eight rounds, for the last ones to come out well.
     _, singular, components = torch.pca_lowrank(x, min(size + 8, *x.shape), niter=8)
