@@ -33,9 +33,7 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
     text = "folder, zip or sheet of PNGs; built-in: 'monsters', 'monsters:20000', an empty figure/"
     add("--data_path", default="figure", help=text)
     add("--tile", type=tile, metavar="WxH", help="size of a sheet's tiles, such as 40 or 32x48")
-    text = (
-        "crop: one opaque colour all along a border is transparent; keep: it is part of the sprite"
-    )
+    text = "crop: one opaque colour all along a border is transparent; keep: it is the sprite's"
     add("--background", choices=("crop", "keep"), default="crop", help=text)
     add("--cache", metavar="DIR", help="folder that keeps decoded sprites for the next time")
     add("--image_size", type=integer(1, 512), default=40, help="side of a sprite in pixels")
@@ -77,6 +75,7 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--warmup_epochs", type=integer(0), help=text)
     add("--recon_weight", type=number(0), default=10.0, help="weight of the squared error")
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
+    add("--huber", type=number(0, 1, above=True), default=1.0, help="larger errors are not squared")
     text = "keep the encoder as it starts, and train the decoder alone; --hybrids does so too"
     add("--fix_encoder", action=argparse.BooleanOptionalAction, default=False, help=text)
     text = "peak learning rate of the encoder alone; --lr if left out"
@@ -234,6 +233,7 @@ def config_of(args: argparse.Namespace) -> "Config":
         warmup_epochs=args.warmup_epochs,
         recon_weight=args.recon_weight,
         kl_weight=args.kl_weight,
+        huber=args.huber,
         precision=args.precision,
         augmentation=Augmentation() if args.augment else MIRROR if args.mirror else None,
         hybrids=args.hybrids,

@@ -10,6 +10,7 @@ Kingma and Welling, "Auto-Encoding Variational Bayes" (2014), https://arxiv.org/
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import huber_loss
 
 OUTPUT_GAIN = 0.3  # of the two output layers: mu, logvar and the logits start small
 MEAN_SPRITE_RANGE = (0.02, 0.98)  # keeps the logit of an always white pixel finite
@@ -212,6 +213,7 @@ def vae_loss(
     logvar: Tensor,
     recon_weight: float = 10.0,
     kl_weight: float = 1.0,
+    huber: float = 1.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the loss, the reconstruction error and the KL divergence of a batch.
 
@@ -226,24 +228,34 @@ def vae_loss(
     beta-VAE. Only the ratio matters: kl_weight 1/16 is the same model, up to the scale of the loss,
     as sigma^2 = 1/320.
 
+    With `huber` below 1 an error e of a value is squared up to there, and from there on grows along
+    the tangent, 2 huber |e| - huber^2 (twice the loss of Huber 1964, "Robust Estimation of a
+    Location Parameter"). Where a decoder cannot tell which of two values is right, least squares
+    asks for their mean; this asks for the likelier one, as their median does, which is sharper.
+
     Parameters
     ----------
     recon, x : Tensor, shape (B, 3, S, S), in [0, 1]
     mu, logvar : Tensor, shape (B, latent_size)
     recon_weight, kl_weight : float
+    huber : float
+        In (0, 1]; at 1, the default, all errors are squared, for none is larger.
 
     Returns
     -------
     loss : Tensor, scalar
         What training minimises.
     recon_error : Tensor, scalar
-        Squared error of a sprite (SSE), batch mean.
+        Squared error of a sprite (SSE), batch mean, whatever `huber` is.
     kl : Tensor, shape (latent_size,)
         KL of each latent dimension in nats, batch mean; their sum is the KL of the loss.
     """
     recon_error = (recon - x).square().flatten(1).sum(1).mean()
     kl = kl_divergence(mu, logvar).mean(0)
-    loss = recon_weight * recon_error + kl_weight * kl.sum()
+    fitted = recon_error
+    if huber < 1:
+        fitted = 2 * huber_loss(recon, x, "none", huber).flatten(1).sum(1).mean()
+    loss = recon_weight * fitted + kl_weight * kl.sum()
     return loss, recon_error, kl
 
 

@@ -53,6 +53,7 @@ def test_the_defaults_are_the_documented_ones():
         "mirror": False,
         "fix_encoder": False,
         "encoder_lr": None,
+        "huber": 1.0,
         "weight_decay": 0.0,
         "precision": "auto",
     }

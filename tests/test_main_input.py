@@ -24,6 +24,7 @@ from .test_main import FOLDER, states
         (("--lr", 0), "--lr: 0 is not a number above 0"),
         (("--lr", "nan"), "--lr: nan"),
         (("--kl_weight", "inf"), "--kl_weight: inf"),
+        (("--huber", 0), "--huber: 0 is not a number above 0, at most 1"),
         (("--val_ratio", 1), "--val_ratio: 1 is not a number from 0 to 0.99"),
         (("--seed", -1), "--seed: -1"),
         (("--min_lr", 1), "--min_lr 1.0 must not be above --lr 0.0005"),

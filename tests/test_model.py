@@ -90,6 +90,19 @@ def test_loss_by_hand():
     assert loss.item() == pytest.approx(10 * 7 + 3 * (kl_0 + kl_1))
 
 
+def test_larger_errors_than_huber_grow_along_the_tangent():
+    x = torch.tensor([0.1, 0.25, 1.0]).view(1, 3, 1, 1)
+    recon, mu = torch.zeros(1, 3, 1, 1, requires_grad=True), torch.ones(1, 2)
+    loss, error, _ = vae_loss(recon, x, mu, torch.zeros(1, 2), huber=0.25)
+    assert error.item() == pytest.approx(0.01 + 0.0625 + 1)  # the squared error all the same
+    assert loss.item() == pytest.approx(10 * (0.01 + 0.0625 + (0.5 - 0.0625)) + 1)
+    loss.backward()
+    assert recon.grad.flatten().tolist() == pytest.approx([-2.0, -5.0, -5.0])
+    squared, *_ = vae_loss(recon, x, mu, torch.zeros(1, 2), huber=1.0)
+    nearly, *_ = vae_loss(recon, x, mu, torch.zeros(1, 2), huber=1 - 1e-6)
+    assert nearly.item() == pytest.approx(squared.item())
+
+
 def test_kl_is_that_of_torch_distributions():
     mu, logvar = torch.randn(50, 6), torch.randn(50, 6)
     x = torch.rand(50, 3, 2, 2)

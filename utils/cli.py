@@ -152,8 +152,8 @@ def tile(text: str) -> list[int]:
 
 def span(low: float, high: float, above: bool = False) -> str:
     """Return an interval in words."""
-    start = f"above {low}" if above else f"from {low}"
-    return start if math.isinf(high) else f"{start} to {high}"
+    start, end = (f"above {low}", ", at most") if above else (f"from {low}", " to")
+    return start if math.isinf(high) else f"{start}{end} {high}"
 
 
 # ---- from a script to its exit code

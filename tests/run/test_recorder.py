@@ -97,7 +97,13 @@ def test_stopped_by_a_signal_and_resumed(train, unbroken, monkeypatch, number, s
 
 @pytest.mark.parametrize(
     "options",
-    [("--augment",), ("--mirror",), ("--fix_encoder", "--init", "pca"), ("--encoder_lr", 1e-5)],
+    [
+        ("--augment",),
+        ("--mirror",),
+        ("--fix_encoder", "--init", "pca"),
+        ("--encoder_lr", 1e-5),
+        ("--huber", 0.1),
+    ],
 )
 def test_a_run_with_options_is_resumed_alike(train, monkeypatch, options):
     recipe = [*ARGUMENTS, *options]
@@ -159,10 +165,11 @@ def test_damaged_states_fall_back_and_say_so(train, unbroken, monkeypatch):
 def test_a_run_of_before_an_argument_has_not_got_it(train, unbroken):
     shutil.copytree(unbroken / FOLDER, FOLDER)
     args = json.loads((FOLDER / "args.json").read_text())
-    del args["mirror"], args["hybrids"], args["fix_encoder"], args["encoder_lr"]
+    for name in ("mirror", "hybrids", "fix_encoder", "encoder_lr", "huber"):
+        del args[name]
     (FOLDER / "args.json").write_text(json.dumps(args))
     added = {("--mirror",): True, ("--hybrids", 2): 2, ("--fix_encoder",): True}
-    added[("--encoder_lr", 1e-5)] = 1e-5
+    added |= {("--encoder_lr", 1e-5): 1e-5, ("--huber", 0.5): 0.5}
     for typed, value in added.items():
         code, _, err = train("--resume", FOLDER, *typed)
         assert code == 2 and f"{typed[0]} {value} (the run has" in err

@@ -120,6 +120,27 @@ def test_it_stops_before_the_step_when_asked(sprites):
     assert (progress.epoch, progress.step) == (1, 1)
 
 
+def test_the_weights_of_the_loss_are_those_of_the_config(sprites):
+    for changed in ({"recon_weight": 3.0}, {"kl_weight": 2.0}, {"huber": 0.1}):
+        model, optimizer = start(sprites)
+        x, eps = to_float(sprites), torch.zeros(14, 3)
+        expected = loss_vector(*vae_loss(*model(x, eps)[:1], x, *model.encode(x), **changed))
+        losses = train_step(model, optimizer, x, eps, replace(CONFIG, **changed))
+        assert torch.allclose(losses, expected)
+        gradient = model.decoder[6].weight.grad
+        assert torch.allclose(gradient, gradient_of(sprites, changed), atol=1e-6)
+        _, (report, *_) = run(sprites, replace(CONFIG, **changed))
+        assert report.val[0] != run(sprites)[1][0].val[0]
+
+
+def gradient_of(sprites, weights):
+    """Return the gradient of the last layer at the start, under some weights of the loss."""
+    model, _ = start(sprites)
+    recon, mu, logvar = model(to_float(sprites), torch.zeros(14, 3))
+    loss, *_ = vae_loss(recon, to_float(sprites), mu, logvar, **weights)
+    return torch.autograd.grad(loss, model.decoder[6].weight)[0]
+
+
 def test_training_learns(sprites):
     model, optimizer = start(sprites)
     before = evaluate(model, sprites)[1]
@@ -132,9 +153,10 @@ def test_evaluate_is_the_loss_of_all_sprites_at_once(sprites, monkeypatch):
     model, _ = start(sprites)
     x, eps = to_float(sprites), torch.randn(14, 3)
     recon, mu, logvar = model(x, eps)
-    expected = loss_vector(*vae_loss(recon, x, mu, logvar, 3, 2))
+    weights = {"recon_weight": 3.0, "kl_weight": 2.0, "huber": 0.2}
+    expected = loss_vector(*vae_loss(recon, x, mu, logvar, **weights))
     monkeypatch.setattr("utils.training.engine.EVAL_BATCH", 4)
-    assert torch.allclose(evaluate(model, sprites, eps, recon_weight=3, kl_weight=2), expected)
+    assert torch.allclose(evaluate(model, sprites, eps, **weights), expected)
     at_mean = evaluate(model, sprites)[1]
     error = (reconstruct(model, sprites) - x).square().sum() / 14
     assert at_mean.item() == pytest.approx(error.item(), rel=1e-5)

@@ -151,11 +151,16 @@ def test_draws_depend_on_seed_and_epoch_alone():
     assert draws.others.shape == (2, 500, 3) and draws.others.max() == 6
     weights = draws.weights
     assert weights.shape == (2, 500, 4) and weights.dtype == torch.float32
-    assert (weights.sum(2) == 1).all() and (weights * 8 % 1 == 0).all()
+    assert torch.allclose(weights.sum(2), torch.ones(2, 500))
+    in_eighths = (weights * 8 % 1 == 0).all(2)
+    third = torch.tensor(1 / 3)
+    assert ((weights[~in_eighths] == third) == torch.tensor([True, True, True, False])).all()
+    assert 0 < (~in_eighths).float().mean() < 0.06  # equal parts of three: 1 / 48
     two = weights[weights[..., 2:].sum(2) == 0]
-    assert len(two) / 1000 == pytest.approx(0.674, abs=0.05)
-    assert (two[:, 0] == 0.5).float().mean().item() == pytest.approx(70 / 256, abs=0.06)
-    assert (weights[..., 3] > 0).float().mean().item() == pytest.approx(0.15, abs=0.05)
+    assert len(two) / 1000 == pytest.approx(0.836, abs=0.05)
+    halves = 1 / 4 + 3 / 4 * 70 / 256
+    assert (two[:, 0] == 0.5).float().mean().item() == pytest.approx(halves, abs=0.06)
+    assert (weights[..., 3] > 0).float().mean().item() == pytest.approx(0.077, abs=0.04)
     assert torch.equal(hybrid_draws(1, 2, **keys)[0].weights, weights)
     for other in ((2, 2), (1, 3)):
         assert not torch.equal(hybrid_draws(*other, **keys)[0].first, draws.first)

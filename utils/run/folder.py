@@ -198,6 +198,7 @@ BEFORE = {
     "encoder_lr": None,
     "fix_encoder": False,
     "hybrids": 0,
+    "huber": 1.0,
     "mirror": False,
 }
 

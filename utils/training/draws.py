@@ -12,8 +12,9 @@ from torch import Tensor
 # Streams of random numbers besides those of the epochs: no epoch has three numbers.
 HELD_OUT, PRIOR, SAMPLER, SOLVE, HYBRIDS = ((0, stream) for stream in (1, 2, 3, 4, 5))
 
-PARENTS = (2, 2, 2, 2, 3, 4)  # of hybrids, at most: two thirds have two
+PARENTS = 10 * (2,) + (3, 4)  # of hybrids, at most: most have two
 PARTS = 8  # of a hybrid, each of one parent
+EQUAL = 0.25  # of hybrids: all its parents have parts of one size
 
 
 def epoch_draws(
@@ -61,7 +62,7 @@ class HybridDraws(NamedTuple):
 
     first: Tensor  # (...), int64, in [0, num_sprites): one parent
     others: Tensor  # (..., 3), int64, in [0, num_near): which of those near it are the others
-    weights: Tensor  # (..., 4), float32: of the parents, in eighths, of sum 1
+    weights: Tensor  # (..., 4), float32: of the parents, in eighths or equal, of sum 1
 
 
 def hybrid_draws(
@@ -74,8 +75,8 @@ def hybrid_draws(
 ) -> tuple[HybridDraws, Tensor]:
     """Return which hybrids go into the batches of an epoch, and their noise.
 
-    Each `PARTS`-th of the weight goes to one of two to four parents, so that mixtures in equal
-    parts are the most common.
+    Each `PARTS`-th of the weight goes to one of two to four parents; or, in a share of `EQUAL`, all
+    parents have the same weight, for these mixtures are sampled, and the furthest from sprites.
 
     Parameters
     ----------
@@ -99,6 +100,8 @@ def hybrid_draws(
     number = generator.choice(PARENTS, size=(*shape, 1))
     parents = generator.integers(number, size=(*shape, PARTS))  # of each part
     weights = (parents[..., None] == np.arange(most)).mean(-2, dtype=np.float32)
+    equal = (np.arange(most) < number) / number.astype(np.float32)
+    weights = np.where(generator.random((*shape, 1)) < EQUAL, equal, weights)
     eps = generator.standard_normal((*shape, latent_size), dtype=np.float32)
     return HybridDraws(*map(torch.from_numpy, (first, others, weights))), torch.from_numpy(eps)
 

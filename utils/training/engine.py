@@ -38,10 +38,16 @@ class Config:
     warmup_epochs: int = 0
     recon_weight: float = 10.0
     kl_weight: float = 1.0
+    huber: float = 1.0  # errors above it are not squared: see `vae_loss`
     precision: str = "fp32"  # of matrix products: fp32, tf32 or bf16
     augmentation: Augmentation | None = None
     hybrids: int = 0  # beside each sprite of a batch
     seed: int = 41  # of permutations, noise and augmentation
+
+    @property
+    def loss(self) -> dict[str, float]:
+        """The arguments of `vae_loss` beside the tensors."""
+        return {name: getattr(self, name) for name in ("recon_weight", "kl_weight", "huber")}
 
 
 @dataclass
@@ -104,7 +110,6 @@ def train(
     if sprites.hybrids is not None:  # the encoder does not change, and is asked once
         posteriors = encode(model, sprites.train)
         sprites = sprites._replace(hybrids=sprites.hybrids._replace(posteriors=posteriors))
-    weights = {"recon_weight": config.recon_weight, "kl_weight": config.kl_weight}
     val_eps = held_out_noise(config.seed, len(sprites.val), model.latent_size)
     val_eps = val_eps.to(sprites.val.device)
     while progress.epoch < config.epochs:
@@ -121,7 +126,7 @@ def train(
         if progress.step < num_steps:
             return  # stopped; the progress says where
 
-        val = evaluate(model, sprites.val, val_eps, **weights)
+        val = evaluate(model, sprites.val, val_eps, **config.loss)
         num_sprites = num_steps * min(config.batch_size, len(sprites.train))
         report = Report(progress.epoch, lr, progress.totals / num_steps, val, num_sprites)
         progress.epoch, progress.step, progress.totals = progress.epoch + 1, 0, None
@@ -223,9 +228,7 @@ def train_step(
     with products_in(config.precision, x.device.type):
         with autocast(config.precision, x.device.type):
             recon, mu, logvar = model(x, eps, **known)
-        loss, recon_error, kl = vae_loss(
-            recon, x, mu, logvar, config.recon_weight, config.kl_weight
-        )
+        loss, recon_error, kl = vae_loss(recon, x, mu, logvar, **config.loss)
         (weight * loss).backward()
     optimizer.step()
     return weight * loss_vector(loss, recon_error, kl).detach()
@@ -282,14 +285,7 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(
-    model: VAE,
-    sprites: Tensor,
-    eps: Tensor | None = None,
-    *,
-    recon_weight: float = 10.0,
-    kl_weight: float = 1.0,
-) -> Tensor:
+def evaluate(model: VAE, sprites: Tensor, eps: Tensor | None = None, **of_loss: float) -> Tensor:
     """Return the `loss_vector` of all sprites, with the weights as they are.
 
     Parameters
@@ -299,7 +295,8 @@ def evaluate(
         On the device of the model.
     eps : Tensor, shape (N, latent_size), optional
         Noise from N(0, I); if left out, sprites are reconstructed from their mean, z = mu.
-    recon_weight, kl_weight : float
+    **of_loss : float
+        ``recon_weight``, ``kl_weight`` and ``huber``, as in `vae_loss`.
 
     Returns
     -------
@@ -312,7 +309,7 @@ def evaluate(
         z = mu
         if eps is not None:
             z = model.reparameterize(mu, logvar, eps[start : start + EVAL_BATCH])
-        losses = vae_loss(model.decode(z), x, mu, logvar, recon_weight, kl_weight)
+        losses = vae_loss(model.decode(z), x, mu, logvar, **of_loss)
         total += loss_vector(*losses) * len(x)
     return total / len(sprites)
 

@@ -25,7 +25,8 @@ from utils.training.draws import HybridDraws
 
 NEAR = 400  # nearest creatures that a sprite is mixed with
 NEAREST = 200  # of these, with which its pairs are sampled and measured
-RULE = f"bands of {NEAR} near, the furthest from the mean on top"  # change it with what is taught
+# Change it with what is taught.
+RULE = f"bands of {NEAR} near, a quarter equal, the furthest from the mean on top"
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 

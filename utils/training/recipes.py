@@ -17,15 +17,17 @@ RECIPES = {
     # Sprites between sprites: the decoder is taught hybrids of near ones, made by code. The encoder
     # is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder alone takes.
     # With many latents it can tell which sprites a mixture is of. A batch is 16 sprites and 31
-    # hybrids beside each: there are more than can be shown.
+    # hybrids beside each: there are more than can be shown. Where the decoder is unsure, a squared
+    # error asks for a cross-fade, and --huber for one of the sprites.
     "create": {
         "hybrids": 31,
         "latent_size": 512,
         "init": "pca",
         "kl_weight": 0.01,
+        "huber": 0.2,
         "batch_size": 16,
         "lr": 6e-3,
-        "epoch": 640,
+        "epoch": 600,
     },
     # New monsters: of a set too large to memorise, so that what lies between them is one as well.
     # Many latents and little KL, because there is much to tell apart. The encoder stays a PCA: a
