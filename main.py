@@ -13,7 +13,7 @@ from utils.cli import InputError, integer, number, run_script, tile
 from utils.lr_sched import FULL_WARMUP, default_warmup
 from utils.run import folder as run_folder
 from utils.training import processes
-from utils.training.recipes import RECIPES, RecipeParser, what_fixes_encoder
+from utils.training.recipes import RECIPES, RecipeParser, check_encoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,9 @@ def add_sprites(parser: argparse.ArgumentParser) -> None:
     text = "folder, zip or sheet of PNGs; built-in: 'monsters', 'monsters:20000', an empty figure/"
     add("--data_path", default="figure", help=text)
     add("--tile", type=tile, metavar="WxH", help="size of a sheet's tiles, such as 40 or 32x48")
-    text = "crop: one opaque colour all along a border is transparent; keep: it is the sprite's"
+    text = (
+        "crop: one opaque colour all along a border is transparent; keep: it is part of the sprite"
+    )
     add("--background", choices=("crop", "keep"), default="crop", help=text)
     add("--cache", metavar="DIR", help="folder that keeps decoded sprites for the next time")
     add("--image_size", type=integer(1, 512), default=40, help="side of a sprite in pixels")
@@ -196,14 +198,7 @@ def check_args(args: argparse.Namespace) -> None:
     if args.hybrids and (args.augment or args.mirror):
         option = "--augment" if args.augment else "--mirror"
         raise InputError(f"--hybrids and {option}: hybrids are of sprites as they are; drop one")
-    fixed_by, mend = what_fixes_encoder(args)
-    if fixed_by and not args.weights and args.init not in ("pca", "solve"):
-        raise InputError(
-            f"--init {args.init} starts the encoder at random, and {fixed_by} keeps it so; "
-            f"give --init pca, --init solve or --weights, or {mend}"
-        )
-    if fixed_by and args.encoder_lr is not None:
-        raise InputError(f"--encoder_lr: {fixed_by} keeps the encoder as it starts; give {mend}")
+    check_encoder(args)
     late = [epoch for epoch in args.save_epochs if epoch >= args.epoch]
     if late:
         raise InputError(f"--save_epochs {late[0]}: the last epoch is {args.epoch - 1}")
@@ -215,7 +210,10 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
     if warmup_epochs is None:
         warmup_epochs = default_warmup(args.epoch)
         if warmup_epochs < FULL_WARMUP:
-            print(f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs; --warmup_epochs sets it.")
+            print(
+                f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short; "
+                "--warmup_epochs gives it another."
+            )
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})
 

@@ -51,6 +51,11 @@ from .test_main import FOLDER, states
             "--encoder_lr: --fix_encoder of --recipe prior keeps the encoder as it starts; give "
             "--no-fix_encoder",
         ),
+        (
+            ("--recipe", "create", "--no-fix_encoder"),
+            "--no-fix_encoder: --hybrids of --recipe create keeps the encoder as it starts; give "
+            "--hybrids 0",
+        ),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),
         (("--epochs", 3), "unrecognized arguments: --epochs"),

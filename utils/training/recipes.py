@@ -9,7 +9,7 @@ speed in benchmarks/README.md.
 import argparse
 from copy import deepcopy
 
-from utils.cli import Parser
+from utils.cli import InputError, Parser
 
 RECIPES = {
     # The documented defaults: memorises most of its training sprites.
@@ -78,14 +78,25 @@ class RecipeParser(Parser):
         return parsed
 
 
-def what_fixes_encoder(args: argparse.Namespace) -> tuple[str, str]:
-    """Return which options keep the encoder as it starts, and what to give to turn these off.
+def check_encoder(args: argparse.Namespace) -> None:
+    """Raise ValueError if arguments keep an encoder as it starts that is random, or to be trained.
 
-    Both are empty if it is trained. An option that was not typed is said to be the recipe's.
+    An option that was not typed is said to be the recipe's.
     """
     turned_off = {"fix_encoder": "--no-fix_encoder", "hybrids": "--hybrids 0"}
     on = [name for name in turned_off if getattr(args, name)]
-    named = [
+    if not on:
+        return
+    keeps = " with ".join(
         f"--{name}" if name in args.typed else f"--{name} of --recipe {args.recipe}" for name in on
-    ]
-    return " with ".join(named), " and ".join(turned_off[name] for name in on)
+    )
+    mend = " and ".join(turned_off[name] for name in on)
+    if not args.weights and args.init not in ("pca", "solve"):
+        raise InputError(
+            f"--init {args.init} starts the encoder at random, and {keeps} keeps it so; "
+            f"give --init pca, --init solve or --weights, or {mend}"
+        )
+    is_freed = "fix_encoder" in args.typed and not args.fix_encoder
+    wish = "--no-fix_encoder" if is_freed else "--encoder_lr" if args.encoder_lr else None
+    if wish:
+        raise InputError(f"{wish}: {keeps} keeps the encoder as it starts; give {mend}")
