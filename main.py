@@ -75,9 +75,10 @@ def get_args_parser() -> argparse.ArgumentParser:
     add("--min_lr", type=number(0), default=1e-7, help=text)
     text = "epochs over which the rate rises to --lr; 20, or a tenth of a shorter run"
     add("--warmup_epochs", type=integer(0), help=text)
-    add("--recon_weight", type=number(0), default=10.0, help="weight of the squared error")
+    add("--recon_weight", type=number(0), default=10.0, help="weight of the reconstruction")
     add("--kl_weight", type=number(0), default=1.0, help="weight of the KL in nats")
-    add("--huber", type=number(0, 1, above=True), default=1.0, help="larger errors are not squared")
+    text = "errors of a value above this grow linearly, not as their square; 1: all are squared"
+    add("--huber", type=number(0, 1, above=True), default=1.0, help=text)
     text = "keep the encoder as it starts, and train the decoder alone; --hybrids does so too"
     add("--fix_encoder", action=argparse.BooleanOptionalAction, default=False, help=text)
     text = "peak learning rate of the encoder alone; --lr if left out"
@@ -148,7 +149,7 @@ def main(args: argparse.Namespace) -> None:
     settings["sprites_sha256"] = fingerprint(prints)
     if args.hybrids:
         settings["pairs_sha256"] = digest_of(sprites.hybrids.pairs.cpu().numpy())
-    conditions = state.conditions(device, config.augmentation)
+    conditions = state.conditions(device, config)
     checkpoint_epochs = {*range(0, args.epoch, args.save_period), *args.save_epochs, args.epoch - 1}
     run = Run(
         folder=folder,
@@ -211,8 +212,8 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
         warmup_epochs = default_warmup(args.epoch)
         if warmup_epochs < FULL_WARMUP:
             print(
-                f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short; "
-                "--warmup_epochs gives it another."
+                f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short "
+                "(see --warmup_epochs)."
             )
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})

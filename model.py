@@ -222,7 +222,7 @@ def vae_loss(
     Both terms are summed over dimensions and averaged over the batch: the error over the
     3 * S * S values of a sprite, the KL over the latent dimensions.
 
-    With kl_weight 1 the loss is the negative ELBO, up to a constant, of a decoder
+    With kl_weight 1 and huber 1 the loss is the negative ELBO, up to a constant, of a decoder
     p(x | z) = N(x; recon, sigma^2 I) with sigma^2 = 1 / (2 * recon_weight): a variance of 1/20, a
     standard deviation of 57 of 255 grey levels, by default. Another kl_weight is the beta of a
     beta-VAE. Only the ratio matters: kl_weight 1/16 is the same model, up to the scale of the loss,
@@ -231,7 +231,9 @@ def vae_loss(
     With `huber` below 1 an error e of a value is squared up to there, and from there on grows along
     the tangent, 2 huber |e| - huber^2 (twice the loss of Huber 1964, "Robust Estimation of a
     Location Parameter"). Where a decoder cannot tell which of two values is right, least squares
-    asks for their mean; this asks for the likelier one, as their median does, which is sharper.
+    asks for their mean. If they are much further than `huber` apart, this asks for one within
+    `huber` of the likelier, if it is likelier at all: nearly the median, which is sharper.
+    Then the loss is not recon_weight * recon_error + the KL, which stays the squared error.
 
     Parameters
     ----------
@@ -239,7 +241,7 @@ def vae_loss(
     mu, logvar : Tensor, shape (B, latent_size)
     recon_weight, kl_weight : float
     huber : float
-        In (0, 1]; at 1, the default, all errors are squared, for none is larger.
+        In (0, 1]; at 1, the default, all errors are squared, because none is larger.
 
     Returns
     -------
@@ -252,10 +254,11 @@ def vae_loss(
     """
     recon_error = (recon - x).square().flatten(1).sum(1).mean()
     kl = kl_divergence(mu, logvar).mean(0)
-    fitted = recon_error
+    penalty = recon_error
     if huber < 1:
-        fitted = 2 * huber_loss(recon, x, "none", huber).flatten(1).sum(1).mean()
-    loss = recon_weight * fitted + kl_weight * kl.sum()
+        errors = 2 * huber_loss(recon, x, reduction="none", delta=huber)
+        penalty = errors.flatten(1).sum(1).mean()
+    loss = recon_weight * penalty + kl_weight * kl.sum()
     return loss, recon_error, kl
 
 

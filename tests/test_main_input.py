@@ -24,7 +24,7 @@ from .test_main import FOLDER, states
         (("--lr", 0), "--lr: 0 is not a number above 0"),
         (("--lr", "nan"), "--lr: nan"),
         (("--kl_weight", "inf"), "--kl_weight: inf"),
-        (("--huber", 0), "--huber: 0 is not a number above 0, at most 1"),
+        (("--huber", 0), "--huber: 0 is not a number above 0 and at most 1"),
         (("--val_ratio", 1), "--val_ratio: 1 is not a number from 0 to 0.99"),
         (("--seed", -1), "--seed: -1"),
         (("--min_lr", 1), "--min_lr 1.0 must not be above --lr 0.0005"),
@@ -33,28 +33,25 @@ from .test_main import FOLDER, states
         (("--hybrids", 2, "--init", "pca", "--mirror"), "--hybrids and --mirror: hybrids are"),
         (
             ("--fix_encoder",),
-            "--init data starts the encoder at random, and --fix_encoder keeps it so; give --init "
-            "pca, --init solve or --weights, or --no-fix_encoder",
+            "--init data starts the encoder at random, and it is kept so by --fix_encoder; give "
+            "--init pca, --init solve or --weights, or --no-fix_encoder",
         ),
-        (
-            ("--hybrids", 2),
-            "--hybrids keeps it so; give --init pca",
-        ),
+        (("--hybrids", 2), "kept so by --hybrids; give --init pca, --init solve or --weights"),
         (
             ("--hybrids", 2, "--recipe", "prior", "--no-mirror", "--init", "data"),
-            "--fix_encoder of --recipe prior with --hybrids keeps it so; give --init pca, --init "
+            "kept so by --fix_encoder (of --recipe prior) and --hybrids; give --init pca, --init "
             "solve or --weights, or --no-fix_encoder and --hybrids 0",
         ),
         (("--encoder_lr", 0), "--encoder_lr: 0 is not a number above 0"),
         (
             ("--recipe", "prior", "--encoder_lr", 1e-4),
-            "--encoder_lr: --fix_encoder of --recipe prior keeps the encoder as it starts; give "
-            "--no-fix_encoder",
+            "--encoder_lr: the encoder is kept as it starts by --fix_encoder (of --recipe prior); "
+            "drop --encoder_lr, or give --no-fix_encoder",
         ),
         (
             ("--recipe", "create", "--no-fix_encoder"),
-            "--no-fix_encoder: --hybrids of --recipe create keeps the encoder as it starts; give "
-            "--hybrids 0",
+            "--no-fix_encoder: the encoder is kept as it starts by --hybrids (of --recipe create); "
+            "drop --no-fix_encoder, or give --hybrids 0",
         ),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),

@@ -152,7 +152,7 @@ def tile(text: str) -> list[int]:
 
 def span(low: float, high: float, above: bool = False) -> str:
     """Return an interval in words."""
-    start, end = (f"above {low}", ", at most") if above else (f"from {low}", " to")
+    start, end = (f"above {low}", " and at most") if above else (f"from {low}", " to")
     return start if math.isinf(high) else f"{start}{end} {high}"
 
 

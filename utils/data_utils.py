@@ -176,8 +176,8 @@ def folder_sprites(source: Path, image_size: int, background: str) -> Sprites:
     if not found.files and source == Path(DEFAULT_PATH) and not found.suffixes:
         sprites = built_in_sprites(image_size)
         hint = (
-            f"To train on your own, put PNGs into {DEFAULT_PATH}/ or name a folder or zip with "
-            "--data_path."
+            f"To train on your own sprites, put PNGs into {DEFAULT_PATH}/ or name a folder or "
+            "zip with --data_path."
         )
         return sprites._replace(notes=[*sprites.notes, hint, *left_out])
     if not found.files:

@@ -9,7 +9,7 @@ from utils.files import sum_path
 from utils.run import state
 from utils.run.folder import state_paths
 from utils.training.augment import Augmentation
-from utils.training.engine import Progress
+from utils.training.engine import Config, Progress
 
 IDENTITY = state.Identity(
     settings={"lr": 1e-3, "epoch": 10},
@@ -143,12 +143,22 @@ def test_changed_conditions_are_a_line(tmp_path):
 def test_what_augmentation_takes_is_part_of_what_is_checked(tmp_path):
     cpu, augmentation = torch.device("cpu"), Augmentation()
     known, stronger = (
-        state.conditions(cpu, a) for a in (augmentation, augmentation._replace(shift=3.0))
+        state.conditions(cpu, Config(epochs=1, augmentation=a))
+        for a in (augmentation, augmentation._replace(shift=3.0))
     )
     assert state.changed_conditions(known, known) == []
     (line,) = state.changed_conditions(known, stronger)
     assert line.startswith("Bits may differ") and "augmentation was" in line
     assert known["augmentation"][-1] == augmentation.num_uniforms
+
+
+def test_how_hybrids_are_drawn_is_part_of_what_is_checked(monkeypatch):
+    cpu, config = torch.device("cpu"), Config(epochs=1, hybrids=2)
+    known, without = state.conditions(cpu, config), state.conditions(cpu, Config(epochs=1))
+    monkeypatch.setattr("utils.training.draws.EQUAL", 0.5)
+    (line,) = state.changed_conditions(known, state.conditions(cpu, config))
+    assert line.startswith("Bits may differ") and "hybrids was" in line
+    assert state.changed_conditions(without, state.conditions(cpu, Config(epochs=1))) == []
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path):

@@ -197,8 +197,8 @@ BEFORE = {
     "background": "keep",
     "encoder_lr": None,
     "fix_encoder": False,
-    "hybrids": 0,
     "huber": 1.0,
+    "hybrids": 0,
     "mirror": False,
 }
 

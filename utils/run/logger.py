@@ -196,8 +196,7 @@ class Console(Log):
         if 2 * unused > len(kl):
             say(
                 f"Warning: in epoch {losses.epoch} {unused} of {len(kl)} latent dimensions carry "
-                f"less than {UNUSED_NATS} nats. Try a smaller --latent_size or, where the encoder "
-                "is trained, a lower --kl_weight."
+                f"less than {UNUSED_NATS} nats. Try a smaller --latent_size or a lower --kl_weight."
             )
         return 2 * unused > len(kl)
 

@@ -60,7 +60,8 @@ def opened(run: Run, *, overwrite: bool) -> Iterator[None]:
     """
     with run_folder.locked(run.folder):
         if run.is_resumed:
-            print(*state.restore(run.folder, run.training, run.identity), sep="\n")
+            for line in state.restore(run.folder, run.training, run.identity):
+                print(line)
         else:
             names = digests_by_name(run.identity.sprites)
             run_folder.start(run.folder, run.identity.settings, names, overwrite=overwrite)

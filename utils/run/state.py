@@ -22,9 +22,8 @@ from utils.data_utils import check_sprites
 from utils.files import read_verified, sum_path, verify
 from utils.run.checkpoint import first_line, write_tensors
 from utils.run.folder import FREE, state_paths, unfinished_files
-from utils.training import processes
-from utils.training.augment import Augmentation
-from utils.training.engine import Progress
+from utils.training import draws, processes
+from utils.training.engine import Config, Progress
 
 KEPT = 2
 TIME_SHARE = 0.02  # of a run that writing its states may take
@@ -48,8 +47,9 @@ class Identity:
     conditions: dict[str, object]  # what the bits depend on besides
 
 
-def conditions(device: torch.device, augmentation: Augmentation | None) -> dict[str, object]:
+def conditions(device: torch.device, config: Config) -> dict[str, object]:
     """Return what the bits of a run depend on, besides its arguments and sprites."""
+    augmentation = config.augmentation
     strengths = None if augmentation is None else [*augmentation, augmentation.num_uniforms]
     return {
         "torch": str(torch.__version__),
@@ -57,6 +57,7 @@ def conditions(device: torch.device, augmentation: Augmentation | None) -> dict[
         "threads": torch.get_num_threads(),
         "processes": processes.count(),
         "augmentation": strengths,
+        "hybrids": [*draws.PARENTS, draws.PARTS, draws.EQUAL] if config.hybrids else None,
     }
 
 

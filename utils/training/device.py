@@ -86,6 +86,13 @@ def check_room(pixels: torch.Tensor, device: torch.device, *, is_mapped: bool) -
     check_memory(len(pixels), pixels[0].nbytes, free, what)
 
 
+def to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a CPU tensor on a device, without waiting for what the device is doing."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
 def why_no_cuda() -> str:
     """Return why torch has no CUDA here, and how to fix it."""
     if torch.version.cuda is None:

@@ -12,7 +12,7 @@ from torch import Tensor
 # Streams of random numbers besides those of the epochs: no epoch has three numbers.
 HELD_OUT, PRIOR, SAMPLER, SOLVE, HYBRIDS = ((0, stream) for stream in (1, 2, 3, 4, 5))
 
-PARENTS = 10 * (2,) + (3, 4)  # of hybrids, at most: most have two
+PARENTS = 10 * (2,) + (3, 4)  # of hybrids, at most: ten of twelve have two
 PARTS = 8  # of a hybrid, each of one parent
 EQUAL = 0.25  # of hybrids: all its parents have parts of one size
 
@@ -76,7 +76,8 @@ def hybrid_draws(
     """Return which hybrids go into the batches of an epoch, and their noise.
 
     Each `PARTS`-th of the weight goes to one of two to four parents; or, in a share of `EQUAL`, all
-    parents have the same weight, for these mixtures are sampled, and the furthest from sprites.
+    parents have the same weight, because halves are sampled, and equal parts are the furthest from
+    any sprite.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from utils.data_utils import to_float
 from utils.lr_sched import learning_rate
 from utils.training import processes
 from utils.training.augment import Augmentation
-from utils.training.device import autocast, products_in
+from utils.training.device import autocast, products_in, to_device
 from utils.training.draws import HybridDraws, epoch_draws, held_out_noise, hybrid_draws
 from utils.training.hybrids import Hybrids, with_hybrids
 
@@ -45,7 +45,7 @@ class Config:
     seed: int = 41  # of permutations, noise and augmentation
 
     @property
-    def loss(self) -> dict[str, float]:
+    def loss_settings(self) -> dict[str, float]:
         """The arguments of `vae_loss` beside the tensors."""
         return {name: getattr(self, name) for name in ("recon_weight", "kl_weight", "huber")}
 
@@ -126,7 +126,7 @@ def train(
         if progress.step < num_steps:
             return  # stopped; the progress says where
 
-        val = evaluate(model, sprites.val, val_eps, **config.loss)
+        val = evaluate(model, sprites.val, val_eps, **config.loss_settings)
         num_sprites = num_steps * min(config.batch_size, len(sprites.train))
         report = Report(progress.epoch, lr, progress.totals / num_steps, val, num_sprites)
         progress.epoch, progress.step, progress.totals = progress.epoch + 1, 0, None
@@ -228,7 +228,7 @@ def train_step(
     with products_in(config.precision, x.device.type):
         with autocast(config.precision, x.device.type):
             recon, mu, logvar = model(x, eps, **known)
-        loss, recon_error, kl = vae_loss(recon, x, mu, logvar, **config.loss)
+        loss, recon_error, kl = vae_loss(recon, x, mu, logvar, **config.loss_settings)
         (weight * loss).backward()
     optimizer.step()
     return weight * loss_vector(loss, recon_error, kl).detach()
@@ -274,18 +274,19 @@ def new_optimizer(
     )
 
 
-def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a CPU tensor on a device, without waiting for what the device is doing."""
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)
-
-
 # ---- without training
 
 
 @torch.no_grad()
-def evaluate(model: VAE, sprites: Tensor, eps: Tensor | None = None, **of_loss: float) -> Tensor:
+def evaluate(
+    model: VAE,
+    sprites: Tensor,
+    eps: Tensor | None = None,
+    *,
+    recon_weight: float = 10.0,
+    kl_weight: float = 1.0,
+    huber: float = 1.0,
+) -> Tensor:
     """Return the `loss_vector` of all sprites, with the weights as they are.
 
     Parameters
@@ -295,8 +296,7 @@ def evaluate(model: VAE, sprites: Tensor, eps: Tensor | None = None, **of_loss: 
         On the device of the model.
     eps : Tensor, shape (N, latent_size), optional
         Noise from N(0, I); if left out, sprites are reconstructed from their mean, z = mu.
-    **of_loss : float
-        ``recon_weight``, ``kl_weight`` and ``huber``, as in `vae_loss`.
+    recon_weight, kl_weight, huber : float
 
     Returns
     -------
@@ -309,7 +309,7 @@ def evaluate(model: VAE, sprites: Tensor, eps: Tensor | None = None, **of_loss: 
         z = mu
         if eps is not None:
             z = model.reparameterize(mu, logvar, eps[start : start + EVAL_BATCH])
-        losses = vae_loss(model.decode(z), x, mu, logvar, **of_loss)
+        losses = vae_loss(model.decode(z), x, mu, logvar, recon_weight, kl_weight, huber)
         total += loss_vector(*losses) * len(x)
     return total / len(sprites)
 

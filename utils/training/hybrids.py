@@ -25,8 +25,7 @@ from utils.training.draws import HybridDraws
 
 NEAR = 400  # nearest creatures that a sprite is mixed with
 NEAREST = 200  # of these, with which its pairs are sampled and measured
-# Change it with what is taught.
-RULE = f"bands of {NEAR} near, a quarter equal, the furthest from the mean on top"
+RULE = f"bands of {NEAR} near, the furthest from the mean on top"  # change it with what is taught
 LEFT_OUT = 10  # one of so many pairs is not taught, to measure what was not
 
 
@@ -63,7 +62,7 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
         )
     print(
         f"Hybrids of near sprites, put together by code: {len(taught):,} pairs, and threes and "
-        f"fours. {len(left_out):,} pairs are left out, to see what the decoder makes of others."
+        f"fours. {len(left_out):,} pairs are left out, to measure pairs that were not taught."
     )
     pairs, _ = divided(pairs_among(near[:, :NEAREST]))
     own = np.arange(len(near))[:, None]

@@ -2,8 +2,8 @@
 
     python main.py --recipe generalize
 
-A recipe sets defaults; typed arguments override it. Figures are in benchmarks/quality.md, those of
-speed in benchmarks/README.md.
+A recipe sets defaults; typed arguments override it, but some do not go with it (`check_encoder`).
+Figures are in benchmarks/quality.md, those of speed in benchmarks/README.md.
 """
 
 import argparse
@@ -18,7 +18,7 @@ RECIPES = {
     # is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder alone takes.
     # With many latents it can tell which sprites a mixture is of. A batch is 16 sprites and 31
     # hybrids beside each: there are more than can be shown. Where the decoder is unsure, a squared
-    # error asks for a cross-fade, and --huber for one of the sprites.
+    # error asks for a cross-fade, and --huber for less of one.
     "create": {
         "hybrids": 31,
         "latent_size": 512,
@@ -79,24 +79,27 @@ class RecipeParser(Parser):
 
 
 def check_encoder(args: argparse.Namespace) -> None:
-    """Raise ValueError if arguments keep an encoder as it starts that is random, or to be trained.
+    """Raise ValueError if the encoder is kept as it starts, and is random or asked to be trained.
 
-    An option that was not typed is said to be the recipe's.
+    An option that the recipe set is said to be the recipe's.
     """
     turned_off = {"fix_encoder": "--no-fix_encoder", "hybrids": "--hybrids 0"}
     on = [name for name in turned_off if getattr(args, name)]
     if not on:
         return
-    keeps = " with ".join(
-        f"--{name}" if name in args.typed else f"--{name} of --recipe {args.recipe}" for name in on
+    recipe = RECIPES[args.recipe]
+    keeping = " and ".join(
+        f"--{name} (of --recipe {args.recipe})" if recipe.get(name) else f"--{name}" for name in on
     )
     mend = " and ".join(turned_off[name] for name in on)
     if not args.weights and args.init not in ("pca", "solve"):
         raise InputError(
-            f"--init {args.init} starts the encoder at random, and {keeps} keeps it so; "
+            f"--init {args.init} starts the encoder at random, and it is kept so by {keeping}; "
             f"give --init pca, --init solve or --weights, or {mend}"
         )
     is_freed = "fix_encoder" in args.typed and not args.fix_encoder
     wish = "--no-fix_encoder" if is_freed else "--encoder_lr" if args.encoder_lr else None
     if wish:
-        raise InputError(f"{wish}: {keeps} keeps the encoder as it starts; give {mend}")
+        raise InputError(
+            f"{wish}: the encoder is kept as it starts by {keeping}; drop {wish}, or give {mend}"
+        )

@@ -92,12 +92,12 @@ def encode_as_pca(model: VAE, sprites: Tensor, noise: float | None) -> tuple[Ten
     1999, "Probabilistic Principal Component Analysis", with the data's variance as the signal's).
     """
     x = sprites[:: -(-len(sprites) // MAX_SPRITES)].flatten(1).cpu().float() / 255
-    # Few sprites have fewer components, narrow layers carry fewer: the other latents stay as is.
+    # Few sprites have fewer components, narrow layers carry fewer.
     size = min(model.latent_size, model.hidden_size // 2, *(side - 1 for side in x.shape))
     if size < model.latent_size:
         print(
-            f"PCA start: {size} components for {model.latent_size} latents, as many as the sprites "
-            "and half of --hidden_size allow; the other latents start at random."
+            f"PCA start: {size} components for {model.latent_size} latents: fewer than sprites, "
+            "and at most half of --hidden_size. The other latents carry none."
         )
     pair, mean = 2 * size, x.mean(0)
     # Eight more components than are taken, and eight rounds, for the last ones to come out well.
