@@ -233,7 +233,7 @@ def vae_loss(
     Location Parameter"). Where a decoder cannot tell which of two values is right, least squares
     asks for their mean. If they are much further than `huber` apart, this asks for one within
     `huber` of the likelier, if it is likelier at all: nearly the median, which is sharper.
-    Then the loss is not recon_weight * recon_error + the KL, which stays the squared error.
+    The error that is returned stays squared, so that the loss is then not a sum of it and the KL.
 
     Parameters
     ----------

@@ -28,9 +28,8 @@ CLEAN, SHARP = 0.1, 0.9
 # this times the roughness above SPOTLESS, by 1.11 at most (benchmarks/quality.md).
 CLEAN_CONTRAST = 2.5
 # A picture keeps its details if it is smooth (monsters by a model of many monsters: edges of 0.5 to
-# 1, a roughness of 0.06 to 0.09), or nearly clean (a fifth of what a decoder draws between sprites
-# whose hybrids it was taught; the rest is clean: 0.9 to 0.99, 0.07 to 0.1). All else (0.4 to 0.7,
-# 0.11 to 0.17) is rubble.
+# 1, a roughness of 0.06 to 0.09), or nearly clean (a few of the pictures between sprites whose
+# hybrids a decoder was taught; others are clean). All else (0.4 to 0.7, 0.11 to 0.17) is rubble.
 SMOOTH = 0.085
 NEARLY_SHARP, NEARLY_CLEAN = 0.6, 0.13
 FEW_COLORS = 128  # no decoder makes so few of 40x40 pixels: the picture is clean as it is
