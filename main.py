@@ -212,8 +212,8 @@ def resolved(args: argparse.Namespace, *, precision: str, data_path: str) -> arg
         warmup_epochs = default_warmup(args.epoch)
         if warmup_epochs < FULL_WARMUP:
             print(
-                f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short "
-                "(see --warmup_epochs)."
+                f"Warm-up: {warmup_epochs} of {FULL_WARMUP} epochs, because the run is short; a "
+                "high --lr may spoil the start (see --warmup_epochs)."
             )
     chosen = {"precision": precision, "data_path": data_path, "warmup_epochs": warmup_epochs}
     return argparse.Namespace(**vars(args) | chosen | {"min_lr": min(args.min_lr, args.lr)})

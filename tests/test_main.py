@@ -272,6 +272,9 @@ def test_latent_dimensions_that_carry_nothing_are_told_of_once(train):
     assert out.count("Warning") == 1
     _, out, _ = train("--epoch", 51, "--kl_weight", 0.01)
     assert "Warning" not in out
+    fixed = ("--fix_encoder", "--init", "pca", "--kl_weight", 1000)
+    _, out, _ = train("--epoch", 52, *fixed)  # it started so, and says nothing of training
+    assert "Warning" not in out
 
 
 def test_checkpoints_are_of_their_epoch_however_late_they_are_written(train, monkeypatch):

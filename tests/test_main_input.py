@@ -46,12 +46,16 @@ from .test_main import FOLDER, states
         (
             ("--recipe", "prior", "--encoder_lr", 1e-4),
             "--encoder_lr: the encoder is kept as it starts by --fix_encoder (of --recipe prior); "
-            "drop --encoder_lr, or give --no-fix_encoder",
+            "drop --encoder_lr, or give --no-fix_encoder and a lower --lr",
         ),
         (
             ("--recipe", "create", "--no-fix_encoder"),
             "--no-fix_encoder: the encoder is kept as it starts by --hybrids (of --recipe create); "
-            "drop --no-fix_encoder, or give --hybrids 0",
+            "drop --no-fix_encoder, or give --hybrids 0 and a lower --lr",
+        ),
+        (
+            ("--recipe", "create", "--hybrids", 8, "--no-fix_encoder"),
+            "starts by --hybrids; drop --no-fix_encoder, or give --hybrids 0\n",
         ),
         (("--device", "toaster"), "--device toaster"),
         (("--weights", "none.pt"), "there is no file none.pt"),

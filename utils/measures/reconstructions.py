@@ -240,7 +240,8 @@ def baseline_errors(
     _, _, axes = torch.linalg.svd(train - mean, full_matrices=False)  # by falling variance
 
     errors = {"mean sprite": (squared_error(mean, train), squared_error(mean, val))}
-    for count in components:
+    most = max(min(len(train) - 1, train.shape[1]), 1)  # more components carry nothing
+    for count in dict.fromkeys(min(count, most) for count in components):
         basis = axes[:count]
         errors[f"PCA, {count} components"] = tuple(
             squared_error(mean + (x - mean) @ basis.T @ basis, x) for x in (train, val)

@@ -163,12 +163,14 @@ class Console(Log):
         Of the run.
     first_epoch : int
         Where it begins or is resumed.
+    can_collapse : bool
+        Whether the encoder is trained, so that latents may come to carry nothing.
     """
 
-    def __init__(self, epochs: int, first_epoch: int):
+    def __init__(self, epochs: int, first_epoch: int, *, can_collapse: bool = True):
         self.epochs, self.first_epoch = epochs, first_epoch
         self.started = time.perf_counter()
-        self.has_warned = False
+        self.has_warned = not can_collapse
         self.bar = tqdm(
             total=epochs, initial=first_epoch, unit="epoch", disable=None, dynamic_ncols=True
         )

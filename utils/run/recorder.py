@@ -160,7 +160,10 @@ class Recorder(Follower):
             stack.enter_context(self.history)
             self.tensorboard = TensorBoard(run.folder, epochs, resumed_at)
             stack.enter_context(self.tensorboard)
-            self.console = stack.enter_context(Console(epochs, self.first_epoch))
+            settings = run.identity.settings
+            is_trained = not (settings["fix_encoder"] or settings["hybrids"])
+            console = Console(epochs, self.first_epoch, can_collapse=is_trained)
+            self.console = stack.enter_context(console)
             stack.enter_context(self.writer)
             self.stack = stack.pop_all()  # all is open: from here on __exit__ closes it
         return self

@@ -14,7 +14,7 @@ HELD_OUT, PRIOR, SAMPLER, SOLVE, HYBRIDS = ((0, stream) for stream in (1, 2, 3, 
 
 PARENTS = 10 * (2,) + (3, 4)  # of hybrids, at most: ten of twelve have two
 PARTS = 8  # of a hybrid, each of one parent
-EQUAL = 0.25  # of hybrids: all its parents have parts of one size
+EQUAL = 0.25  # of hybrids: all parents have parts of one size, besides those that do by chance
 
 
 def epoch_draws(
@@ -75,9 +75,9 @@ def hybrid_draws(
 ) -> tuple[HybridDraws, Tensor]:
     """Return which hybrids go into the batches of an epoch, and their noise.
 
-    Each `PARTS`-th of the weight goes to one of two to four parents; or, in a share of `EQUAL`, all
-    parents have the same weight, because halves are sampled, and equal parts are the furthest from
-    any sprite.
+    The weight is dealt out in eighths (`PARTS`), each to one of two to four parents; or, in a share
+    of `EQUAL`, all parents have the same weight, because halves are sampled, and equal parts are
+    the furthest from any sprite.
 
     Parameters
     ----------

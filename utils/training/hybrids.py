@@ -1,7 +1,8 @@
 """What the decoder is taught between sprites: hybrids of near ones, put together by code.
 
-    hybrids = taught_hybrids(sprites, groups)
-    x, (mu, logvar) = mixtures(sprites, hybrids, draws)  # of some of them
+    taught = taught_hybrids(sprites, groups)
+    taught = taught._replace(posteriors=encode(model, sprites))
+    x, (mu, logvar) = mixtures(sprites, taught, draws)  # of some of them
 
 A squared error knows no answer between sprites but a cross-fade, and training never decodes a
 latent there. So `--hybrids` shows the decoder z = sum of w_k mu_k + sigma * eps together with the
@@ -61,8 +62,8 @@ def taught_hybrids(sprites: Tensor, groups: np.ndarray) -> Hybrids:
             "whose names begin with one number are one creature; add others, or drop --hybrids"
         )
     print(
-        f"Hybrids of near sprites, put together by code: {len(taught):,} pairs, and threes and "
-        f"fours. {len(left_out):,} pairs are left out, to measure pairs that were not taught."
+        f"Hybrids of near sprites, put together by code. Pairs: {len(taught):,} to teach, threes "
+        f"and fours besides; {len(left_out):,} left out, to measure what was not taught."
     )
     pairs, _ = divided(pairs_among(near[:, :NEAREST]))
     own = np.arange(len(near))[:, None]
@@ -99,10 +100,10 @@ def digest_of(pairs: np.ndarray) -> str:
     return hashlib.sha256(RULE.encode() + pairs.astype("<i8").tobytes()).hexdigest()
 
 
-def parents_of(hybrids: Hybrids, draws: HybridDraws) -> Tensor:
+def parents_of(taught: Hybrids, draws: HybridDraws) -> Tensor:
     """Return the parents of hybrids, int64 (n, 4): no two of them are a pair that is left out."""
     first = draws.first[:, None]
-    parents = torch.cat([first, hybrids.near[first, draws.others]], dim=1)
+    parents = torch.cat([first, taught.near[first, draws.others]], dim=1)
     for k in range(2, parents.shape[1]):  # `near` has none that is left out with the first
         clash = is_left_out(parents[:, 1:k], parents[:, k : k + 1]).any(1)
         parents[:, k] = torch.where(clash, draws.first, parents[:, k])

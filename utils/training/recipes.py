@@ -15,7 +15,7 @@ RECIPES = {
     # The documented defaults: memorises most of its training sprites.
     "default": {},
     # Sprites between sprites: the decoder is taught hybrids of near ones, made by code. The encoder
-    # is a PCA with little noise (kl_weight), and stays it; the rate is what a decoder alone takes.
+    # is a PCA with little noise (kl_weight), and stays one; the rate is what a decoder alone takes.
     # With many latents it can tell which sprites a mixture is of. A batch is 16 sprites and 31
     # hybrids beside each: there are more than can be shown. Where the decoder is unsure, a squared
     # error asks for a cross-fade, and --huber for less of one.
@@ -87,11 +87,12 @@ def check_encoder(args: argparse.Namespace) -> None:
     on = [name for name in turned_off if getattr(args, name)]
     if not on:
         return
-    recipe = RECIPES[args.recipe]
+    of_recipe = [name for name in on if RECIPES[args.recipe].get(name) and name not in args.typed]
     keeping = " and ".join(
-        f"--{name} (of --recipe {args.recipe})" if recipe.get(name) else f"--{name}" for name in on
+        f"--{name} (of --recipe {args.recipe})" if name in of_recipe else f"--{name}" for name in on
     )
-    mend = " and ".join(turned_off[name] for name in on)
+    # The rate of a recipe for the decoder alone spoils an encoder.
+    mend = " and ".join([turned_off[name] for name in on] + bool(of_recipe) * ["a lower --lr"])
     if not args.weights and args.init not in ("pca", "solve"):
         raise InputError(
             f"--init {args.init} starts the encoder at random, and it is kept so by {keeping}; "

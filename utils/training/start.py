@@ -96,8 +96,8 @@ def encode_as_pca(model: VAE, sprites: Tensor, noise: float | None) -> tuple[Ten
     size = min(model.latent_size, model.hidden_size // 2, *(side - 1 for side in x.shape))
     if size < model.latent_size:
         print(
-            f"PCA start: {size} components for {model.latent_size} latents: fewer than sprites, "
-            "and at most half of --hidden_size. The other latents carry none."
+            f"PCA start: {size} components for {model.latent_size} latents, as the sprites or half "
+            "of --hidden_size allow no more; the other latents carry nothing."
         )
     pair, mean = 2 * size, x.mean(0)
     # Eight more components than are taken, and eight rounds, for the last ones to come out well.
