@@ -184,7 +184,7 @@ def taught(script):
     sprites = ("--data_path", "monsters:20", "--output_dir", "taught")
     code, out, err = script(main, *small, *sprites, "--hybrids", 2, "--init", "pca")
     assert code == 0, err
-    assert "sprites, put together by code: " in out and "\nhybrids " in out
+    assert "sprites, put together by code. Pairs: " in out and "\nhalfway, taught " in out
     (folder,) = Path().glob("taught_*")
     return folder
 
